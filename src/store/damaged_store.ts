@@ -1,0 +1,112 @@
+import { readInChildren } from "./child_walk.ts";
+import { headerProblem } from "./header_check.ts";
+import { SCHEMA_KIND } from "./schema.ts";
+import { type RecordChange, type Store, StoreError } from "./store.ts";
+import { syncDirectory } from "./store_state.ts";
+
+/** What to do about a damaged store: refuse to start, keep what can be read, or start empty. */
+export type DamagePolicy = "stop" | "salvage" | "fresh";
+
+/** The advice that ends each refusal. */
+export function damageAdvice(directory: string): string {
+  return "Nothing was changed. To keep what can be read, start with `persistence_on_damage salvage`; " +
+    "to start empty, with `persistence_on_damage fresh`: both set the damaged file aside as " +
+    `${directory}/quarantine-TIME, nothing is deleted. To look at it first: ` +
+    `\`cp -a ${directory} ${directory}.copy\``;
+}
+
+/**
+ * Moves the damaged data to `quarantine-TIME` in the store's directory (beside the data, so that it is
+ * on the same file system and writable, and the lock stays where it is). `replacement` is moved into
+ * its place. Returns the path.
+ */
+export function setAside(directory: string, replacement: string | null): string {
+  const path = `${directory}/data.mdb`;
+  const quarantine = `${directory}/quarantine-${new Date().toISOString().replaceAll(":", "")}`;
+  Deno.mkdirSync(quarantine, { mode: 0o700 });
+  if (replacement === null) {
+    move(path, `${quarantine}/data.mdb`);
+  } else {
+    // By a second name, so that at no moment there is no data under the first.
+    Deno.linkSync(path, `${quarantine}/data.mdb`);
+    Deno.renameSync(replacement, path);
+  }
+  move(`${directory}/lock.mdb`, `${quarantine}/lock.mdb`);
+  move(`${directory}/state`, `${quarantine}/state`);
+  syncDirectory(directory);
+  return quarantine;
+}
+
+const COMMIT_RECORDS = 1000;
+
+/**
+ * Copies what is readable in `directory` to a new store in `directory/salvage`, opened by `openNew`, then
+ * puts that in the place of the damaged one. Dying on the way leaves the damaged one where it is.
+ */
+export async function salvage(
+  directory: string,
+  openNew: (directory: string) => Promise<Store>,
+  log: (line: string) => void,
+): Promise<void> {
+  const work = `${directory}/salvage`;
+  remove(work);
+  const source = readableSource(directory, `${work}/source`);
+  const store = await openNew(`${work}/store`);
+  let batch: RecordChange[] = [];
+  let report;
+  try {
+    store.restore(() => {});
+    report = await readInChildren(source, async (kind, number, value) => {
+      if (kind === SCHEMA_KIND) return;
+      batch.push({ kind, number, value });
+      if (batch.length < COMMIT_RECORDS) return;
+      await store.commit(batch);
+      batch = [];
+    });
+    if (batch.length > 0) await store.commit(batch);
+  } finally {
+    await store.close();
+  }
+  const quarantine = setAside(directory, `${work}/store/data.mdb`);
+  Deno.renameSync(`${work}/store/state`, `${directory}/state`);
+  syncDirectory(directory);
+  remove(work);
+  log(
+    `${directory} was damaged: ${report.records} records were kept, ${report.problems} entries were ` +
+      `wrong, reading failed at ${report.deaths} places` +
+      (report.complete ? "" : ", and was given up") + `; the damaged file is in ${quarantine}`,
+  );
+}
+
+/** The directory to read from: a file that was cut short is read from a copy of the right length. */
+function readableSource(directory: string, copyDirectory: string): string {
+  const problem = headerProblem(`${directory}/data.mdb`);
+  if (problem === null) return directory;
+  if (problem.wholeBytes === null) {
+    throw new StoreError(
+      `${directory}/data.mdb ${problem.text}: nothing can be read from it; to start empty, start with ` +
+        "`persistence_on_damage fresh`",
+      "damaged",
+    );
+  }
+  Deno.mkdirSync(copyDirectory, { recursive: true, mode: 0o700 });
+  Deno.copyFileSync(`${directory}/data.mdb`, `${copyDirectory}/data.mdb`);
+  Deno.truncateSync(`${copyDirectory}/data.mdb`, problem.wholeBytes);
+  return copyDirectory;
+}
+
+function move(from: string, to: string): void {
+  try {
+    Deno.renameSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function remove(path: string): void {
+  try {
+    Deno.removeSync(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

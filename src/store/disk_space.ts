@@ -1,0 +1,58 @@
+import { statfsSync } from "node:fs";
+import type { StoreHealth } from "./store.ts";
+
+const LOOK_AGAIN_AFTER_MS = 1000;
+const FLOOR_BYTES = 256 * 1024 * 1024;
+const FLOOR_SHARE = 0.05;
+/** Writable again at this multiple of the floor, so that the answer does not flutter. */
+const RECOVERY_FACTOR = 1.5;
+
+/**
+ * Watches the free space of the file system that holds the store, so that the broker stops accepting
+ * before LMDB hits the wall. Looks at most once a second; between that, asking costs a clock reading.
+ */
+export class DiskSpace {
+  readonly #directory: string;
+  readonly #minimumFreeBytes: number | undefined;
+  #lookedAtMs = -Infinity;
+  #health: StoreHealth = { writable: true, reason: "", bytes: 0 };
+
+  /** `minimumFreeBytes`: the floor; by default 256 MiB, or 5 % of a small file system. */
+  constructor(directory: string, minimumFreeBytes: number | undefined) {
+    this.#directory = directory;
+    this.#minimumFreeBytes = minimumFreeBytes;
+  }
+
+  health(): StoreHealth {
+    if (performance.now() - this.#lookedAtMs >= LOOK_AGAIN_AFTER_MS) this.look();
+    return this.#health;
+  }
+
+  /** Looks now. */
+  look(): StoreHealth {
+    this.#lookedAtMs = performance.now();
+    try {
+      this.#health = this.#measure();
+    } catch (error) {
+      // The directory went away under us: no reason to die, but nothing more can be promised.
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#health = { writable: false, reason, bytes: 0 };
+    }
+    return this.#health;
+  }
+
+  #measure(): StoreHealth {
+    const { bavail, bsize, blocks } = statfsSync(this.#directory);
+    const free = bavail * bsize;
+    const floor = this.#minimumFreeBytes ?? Math.min(FLOOR_BYTES, blocks * bsize * FLOOR_SHARE);
+    const writable = free >= (this.#health.writable ? floor : floor * RECOVERY_FACTOR);
+    const reason = writable
+      ? ""
+      : `${megabytes(free)} free for ${this.#directory}, ${megabytes(floor)} are the minimum`;
+    return { writable, reason, bytes: Deno.statSync(`${this.#directory}/data.mdb`).size };
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 / 1024)} MiB`;
+}

@@ -1,0 +1,151 @@
+import { statSync } from "node:fs";
+import { StoreError } from "./store.ts";
+
+const LOCK_FILE = "broker.lock";
+
+/**
+ * The right to use a store's directory, held through an exclusive lock on `broker.lock` in it. It is
+ * taken before anything else is touched, and the kernel takes it back when the process dies. Starting
+ * goes: lock, open the listeners, open LMDB; so a start that fails on a port has changed nothing.
+ */
+export class StoreLock {
+  readonly directory: string;
+  readonly #file: Deno.FsFile;
+  /** The topmost directory that was made for this lock; null if all were there. */
+  readonly #created: string | null;
+  readonly #fileIsNew: boolean;
+
+  private constructor(
+    directory: string,
+    file: Deno.FsFile,
+    created: string | null,
+    fileIsNew: boolean,
+  ) {
+    this.directory = directory;
+    this.#file = file;
+    this.#created = created;
+    this.#fileIsNew = fileIsNew;
+  }
+
+  /** Makes the directory (0700) if it is not there. Throws `StoreError` if it is held or not ours. */
+  static acquire(directory: string): StoreLock {
+    const created = makeDirectory(directory);
+    const path = `${directory}/${LOCK_FILE}`;
+    let file: Deno.FsFile | null = null;
+    try {
+      const fileIsNew = !exists(path);
+      // Not truncated: until the lock is ours, the bytes are another broker's.
+      file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+      if (!file.tryLockSync(true)) {
+        throw new StoreError(
+          `another broker (pid ${readPid(file)}) holds ${directory}; stop it, or choose another ` +
+            "persistence_location",
+          "locked",
+        );
+      }
+      if (!isFileAt(file, path)) {
+        // Its holder removed it between our opening and locking it: a failed first start.
+        throw new StoreError(`another broker is just leaving ${directory}; try again`, "locked");
+      }
+      file.truncateSync(0);
+      file.writeSync(new TextEncoder().encode(`${Deno.pid}\n${new Date().toISOString()}\n`));
+      return new StoreLock(directory, file, created, fileIsNew);
+    } catch (error) {
+      file?.close();
+      if (created !== null) Deno.removeSync(created, { recursive: true });
+      if (error instanceof StoreError) throw error;
+      throw new StoreError(`cannot lock ${path}: ${messageOf(error)}`, "failed", { cause: error });
+    }
+  }
+
+  /** Whether the directory was made for this lock. */
+  get createdDirectory(): boolean {
+    return this.#created !== null;
+  }
+
+  /** Lets go. The file stays: removing it could leave two brokers each with a lock of their own. */
+  release(): void {
+    this.#file.close();
+  }
+
+  /** Lets go after a failed start: what acquiring the lock made is removed, all else stays. */
+  abandon(): void {
+    if (this.#created !== null) Deno.removeSync(this.#created, { recursive: true });
+    else if (this.#fileIsNew) Deno.removeSync(`${this.directory}/${LOCK_FILE}`);
+    this.#file.close();
+  }
+}
+
+/** Returns the topmost directory that had to be made, or null. */
+function makeDirectory(directory: string): string | null {
+  const missing = missingDirectories(directory);
+  if (missing.length === 0) return null;
+  try {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new StoreError(`cannot make ${directory}: ${messageOf(error)}`, "failed", {
+      cause: error,
+    });
+  }
+  return missing[missing.length - 1];
+}
+
+/** The directory and those above it that are not there, innermost first. */
+function missingDirectories(directory: string): string[] {
+  const missing: string[] = [];
+  for (let path = directory; path !== "" && path !== "."; path = parent(path)) {
+    try {
+      if (Deno.statSync(path).isDirectory) break;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) {
+        missing.push(path);
+        continue;
+      }
+      if (!(error instanceof Deno.errors.NotADirectory)) {
+        throw new StoreError(`cannot look at ${path}: ${messageOf(error)}`, "failed", {
+          cause: error,
+        });
+      }
+      continue; // A file further up: named when the loop comes to it.
+    }
+    throw new StoreError(
+      `${path} is ${describeFile(path)}, not a directory; it is left as it is. Move it away, or ` +
+        "choose another persistence_location or persistence_file",
+      "foreign",
+    );
+  }
+  return missing;
+}
+
+function describeFile(path: string): string {
+  const magic = "\u0000\u00b5\u0000mosquitto db";
+  const head = new Uint8Array(magic.length);
+  using file = Deno.openSync(path);
+  file.readSync(head);
+  const isMosquitto = head.every((byte, at) => byte === magic.charCodeAt(at));
+  return isMosquitto ? "a database of Mosquitto's" : "a file";
+}
+
+function parent(path: string): string {
+  const end = path.replace(/\/+$/, "").lastIndexOf("/");
+  return end === 0 && path.length > 1 ? "/" : path.slice(0, Math.max(end, 0));
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function isFileAt(file: Deno.FsFile, path: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  return there !== undefined && there.ino === file.statSync().ino;
+}
+
+function readPid(file: Deno.FsFile): string {
+  const bytes = new Uint8Array(64);
+  const length = file.readSync(bytes) ?? 0;
+  return new TextDecoder().decode(bytes.subarray(0, length)).split("\n")[0] || "unknown";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
