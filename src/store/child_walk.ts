@@ -49,6 +49,10 @@ export interface SalvageReport {
 }
 
 const DEATHS_MAXIMUM = 200;
+/** In a row, without a record between: then what is left is taken for unreadable. */
+const FRUITLESS_DEATHS_MAXIMUM = 24;
+/** Nine steps go through all numbers of a kind. */
+const STEP_FACTOR = 64;
 const KIND_MAXIMUM = 200;
 
 /**
@@ -63,7 +67,8 @@ export async function readInChildren(
   let kind = 0;
   let number = 0;
   let step = 1;
-  while (report.deaths < DEATHS_MAXIMUM) {
+  let fruitless = 0;
+  while (report.deaths < DEATHS_MAXIMUM && fruitless < FRUITLESS_DEATHS_MAXIMUM) {
     const command = childCommand("read", directory, kind, number);
     if (command === null) {
       throw new StoreError("salvage needs a child process, and this program cannot start itself");
@@ -80,7 +85,9 @@ export async function readInChildren(
       number = frame.number;
     }
     report.deaths++;
-    step = report.records > recordsBefore ? 1 : step * 4;
+    const gaveRecords = report.records > recordsBefore;
+    fruitless = gaveRecords ? 0 : fruitless + 1;
+    step = gaveRecords ? 1 : step * STEP_FACTOR;
     number += step;
     if (!Number.isSafeInteger(number)) {
       kind++;

@@ -53,11 +53,13 @@ export async function salvage(
   const source = readableSource(directory, `${work}/source`);
   const store = await openNew(`${work}/store`);
   let batch: RecordChange[] = [];
+  let records = 0;
   let report;
   try {
     store.restore(() => {});
     report = await readInChildren(source, async (kind, number, value) => {
       if (kind === SCHEMA_KIND) return;
+      records++;
       batch.push({ kind, number, value });
       if (batch.length < COMMIT_RECORDS) return;
       await store.commit(batch);
@@ -72,7 +74,7 @@ export async function salvage(
   syncDirectory(directory);
   remove(work);
   log(
-    `${directory} was damaged: ${report.records} records were kept, ${report.problems} entries were ` +
+    `${directory} was damaged: ${records} records were kept, ${report.problems} entries were ` +
       `wrong, reading failed at ${report.deaths} places` +
       (report.complete ? "" : ", and was given up") + `; the damaged file is in ${quarantine}`,
   );
