@@ -46,7 +46,10 @@ export interface LmdbStoreOptions {
   onDamage?: DamagePolicy;
   /** Address space for the map, in bytes; default 64 GiB. Not a limit of the store's size. */
   mapBytes?: number;
-  /** Below this much free space the store is not writable; default 256 MiB, or 5 % if that is less. */
+  /**
+   * Below this much free space the store is not writable; default 256 MiB, or 5 % if that is less.
+   * With 0 a full disk cannot be told from a failing one, and ends the broker.
+   */
   minimumFreeBytes?: number;
   /** Told what an operator should know; default nothing. */
   log?: (line: string) => void;
@@ -178,9 +181,10 @@ export class LmdbStore implements Store {
       await this.#environment.close();
       if (this.#restored) writeState(this.#directory, "clean");
       else this.#undoState();
-      // lmdb's timer that ends a read transaction does nothing any more, but is still to fire.
-      await new Promise((resolve) => setTimeout(resolve, 0));
     } // Otherwise it is left to the process's end: after a failure LMDB's own close hangs.
+    // Two things are still to come in this turn: lmdb's timer that ends a read transaction (it does
+    // nothing any more), and, after a failed commit, the rejection that our handler must see.
+    await new Promise((resolve) => setTimeout(resolve, 0));
     if (this.#restored) this.#lock.release();
     else this.#lock.abandon();
     releaseRejectionHandler();

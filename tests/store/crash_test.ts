@@ -105,35 +105,69 @@ const CAN_MOUNT = (() => {
   return can;
 })();
 
-Deno.test({
-  name: "a full disk rejects the commit, loses nothing, and is over when there is room",
-  ignore: !CAN_MOUNT,
-  fn: () =>
+/** Runs `test` in a file system of 16 MiB, or is ignored: {@linkcode CAN_MOUNT}. */
+function testOnSmallDisk(name: string, test: (directory: string) => Promise<void>): void {
+  const fn = () =>
     withDirectory(async (directory) => {
       assert.ok(mountSmall(directory));
       try {
-        const store = await LmdbStore.open({ directory: `${directory}/store` });
-        store.restore(() => {});
-        await store.commit([{ kind: 1, number: 0, value: pattern(1000) }]);
-        Deno.writeFileSync(`${directory}/filler`, new Uint8Array(12 * 1024 * 1024));
-        const many = Array.from({ length: 8000 }, (_, number) => ({
-          kind: 2,
-          number,
-          value: pattern(1000),
-        }));
-        await assert.rejects(() => store.commit(many), (error) => {
-          assert.ok(error instanceof StoreError);
-          assert.equal(error.reason, "no room", error.message);
-          return true;
-        });
-        assert.equal(store.health().writable, false);
-        assert.ok(equal(store.read(1, 0)!, pattern(1000)));
-        Deno.removeSync(`${directory}/filler`);
-        await store.commit(many);
-        assert.ok(equal(store.read(2, 7999)!, pattern(1000)));
-        await store.close();
+        await test(directory);
       } finally {
-        new Deno.Command("umount", { args: [directory] }).outputSync();
+        new Deno.Command("umount", { args: ["-l", directory] }).outputSync();
       }
-    }),
-});
+    });
+  Deno.test({ name, ignore: !CAN_MOUNT, fn });
+}
+
+/** 8 MB of records. */
+const MANY = Array.from({ length: 8000 }, (_, number) => ({
+  kind: 2,
+  number,
+  value: pattern(1000),
+}));
+
+function fill(directory: string): void {
+  Deno.writeFileSync(`${directory}/filler`, new Uint8Array(12 * 1024 * 1024));
+}
+
+async function rejection(promise: Promise<void>): Promise<StoreError> {
+  const error = await promise.then(() => null, (error) => error);
+  assert.ok(error instanceof StoreError, `${error}`);
+  return error;
+}
+
+testOnSmallDisk(
+  "a full disk rejects the commit, loses nothing, and is over when there is room",
+  async (directory) => {
+    const store = await LmdbStore.open({ directory: `${directory}/store` });
+    store.restore(() => {});
+    await store.commit([{ kind: 1, number: 0, value: pattern(1000) }]);
+    fill(directory);
+    assert.equal((await rejection(store.commit(MANY))).reason, "no room");
+    assert.equal(store.health().writable, false);
+    assert.ok(equal(store.read(1, 0)!, pattern(1000)));
+    Deno.removeSync(`${directory}/filler`);
+    await store.commit(MANY);
+    assert.ok(equal(store.read(2, 7999)!, pattern(1000)));
+    await store.close();
+  },
+);
+
+testOnSmallDisk(
+  "a write that fails where there is room is fatal; closing neither hangs nor ends the process",
+  async (directory) => {
+    const store = await LmdbStore.open({ directory: `${directory}/store`, minimumFreeBytes: 0 });
+    store.restore(() => {});
+    await store.commit([{ kind: 1, number: 0, value: pattern(1000) }]);
+    fill(directory);
+    assert.equal((await rejection(store.commit(MANY))).reason, "fatal");
+    assert.equal(store.health().writable, false);
+    assert.equal(
+      (await rejection(store.commit([]))).reason,
+      "fatal",
+      "also when it is tried again",
+    );
+    await store.close();
+    assert.equal(Deno.readTextFileSync(`${directory}/store/state`).trim(), "running");
+  },
+);

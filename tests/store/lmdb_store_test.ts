@@ -4,7 +4,7 @@ import { LmdbStore } from "../../src/store/lmdb_store.ts";
 import { StoreError, type StoreErrorReason } from "../../src/store/store.ts";
 import { StoreLock } from "../../src/store/store_lock.ts";
 import { bytes, pattern, put, restored, text } from "./contract.ts";
-import { storeWith, withDirectory } from "./directories.ts";
+import { closeEnvironment, storeWith, withDirectory } from "./directories.ts";
 
 /** Runs `attempt`, which must fail with such a `StoreError`; returns its message. */
 async function refusal(
@@ -78,6 +78,23 @@ Deno.test("the state file follows the store's life", () =>
     assert.equal(state(directory), "clean", "it was not used");
   }));
 
+Deno.test("a first start that died on its way is started again", () =>
+  withDirectory(async (directory) => {
+    Deno.writeTextFileSync(`${directory}/state`, "creating \n");
+    assert.deepEqual(await start(directory), []);
+    Deno.writeTextFileSync(`${directory}/state`, "creating \n");
+    Deno.truncateSync(`${directory}/data.mdb`);
+    assert.deepEqual(await start(directory), []);
+
+    // Made by LMDB, but without our first record.
+    Deno.removeSync(`${directory}/data.mdb`);
+    await closeEnvironment(openEnvironment(directory, { readOnly: false }));
+    Deno.writeTextFileSync(`${directory}/state`, "creating \n");
+    assert.deepEqual(await start(directory), []);
+    await storeWith(directory, [put(1, 1, "a")]);
+    assert.deepEqual(await start(directory), [[1, 1, "a"]]);
+  }));
+
 Deno.test("a second broker in the process is refused, and changes nothing", () =>
   withDirectory(async (directory) => {
     const store = await LmdbStore.open({ directory });
@@ -147,7 +164,7 @@ Deno.test("an LMDB file of another program is refused as it is", () =>
   withDirectory(async (directory) => {
     const environment = openEnvironment(directory, { readOnly: false });
     environment.putSync(bytes("key"), bytes("value"));
-    await environment.close();
+    await closeEnvironment(environment);
     const before = snapshot(directory);
     assert.match(await refusal("foreign", () => LmdbStore.open({ directory })), /another program/);
     assert.deepEqual(snapshot(directory), before);
@@ -172,7 +189,7 @@ async function editSchema(directory: string, value: string): Promise<void> {
   const entry = new Uint8Array(entryBytes(value.length, 0));
   writeEntry(entry, key, bytes(value), 0);
   environment.putSync(key, entry);
-  await environment.close();
+  await closeEnvironment(environment);
 }
 
 /** Ways to break `data.mdb` that would end a process which maps it, or lose everything. */
@@ -248,7 +265,7 @@ Deno.test("a missing chunk is found", () =>
     await storeWith(directory, [{ kind: 1, number: 1, value: pattern(8000) }]);
     const environment = openEnvironment(directory, { readOnly: false });
     environment.removeSync(new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 4]));
-    await environment.close();
+    await closeEnvironment(environment);
     assert.match(
       await refusal("damaged", () => start(directory)),
       /record 1\/1 lacks 1 of 4 chunks/,
@@ -368,7 +385,7 @@ Deno.test("removing and replacing large values leaves no chunk behind", () =>
     await store.close();
     const environment = openEnvironment(directory, { readOnly: true });
     assert.equal(entryCount(environment), 1 + 1 + 2, "schema, 2, and 3 with one chunk");
-    await environment.close();
+    await closeEnvironment(environment);
   }));
 
 Deno.test("below the floor of free space the store says that it is not writable", () =>
