@@ -1,0 +1,188 @@
+import type { Check } from "./check.ts";
+import { placeText } from "./mistake.ts";
+import type { OptionRow, OptionValue } from "./option_row.ts";
+import { camelCase } from "./option_row.ts";
+import {
+  GLOBAL_OPTIONS,
+  type GlobalValues,
+  hasValue,
+  LISTENER_OPTIONS,
+  type ListenerValues,
+  LOG_TYPES,
+} from "./options.ts";
+import type { ListenerSection, Section } from "./section.ts";
+
+/** A configuration in force: complete, typed, and sound in itself. */
+export interface Configuration {
+  readonly global: GlobalValues;
+  readonly listeners: readonly ListenerValues[];
+  /** No listener was declared: reachable from this machine alone. */
+  readonly localOnly: boolean;
+  /**
+   * Where each value comes from: "default", "command line", "FILE:LINE", "environment …" or "options".
+   * The keys are the options' names; those of a listener have `listener[0].` in front.
+   */
+  readonly origins: ReadonlyMap<string, string>;
+  /** Lines for the log: what was taken otherwise than written, what is deprecated, what has no effect. */
+  readonly notices: readonly string[];
+}
+
+/** What the command line and the environment say beside the file. */
+export interface Overrides {
+  /** `-p`: ports of local only mode. */
+  readonly ports?: readonly number[];
+  /** `-v` */
+  readonly verbose?: boolean;
+  /** `-q`, which wins over `-v`. */
+  readonly quiet?: boolean;
+  /** MOSQUITTO_PERSISTENCE_LOCATION */
+  readonly persistenceLocation?: string;
+}
+
+const DEFAULT_PORT = 1883;
+const LOOPBACK_ADDRESSES = ["127.0.0.1", "::1"];
+
+/** The configuration that the gathered settings make. Adds the mistakes that only the whole shows. */
+export function conclude(
+  check: Check,
+  overrides: Overrides,
+  localOnly = !check.declaresListeners,
+): Configuration {
+  const origins = new Map<string, string>();
+  checkAdmin(check);
+  const global = globalValues(check, overrides, localOnly, origins);
+  const listeners = localOnly
+    ? localListeners(check, overrides, origins)
+    : check.listeners.map((listener, index) => {
+      if (listener.kind === "default listener" && listener.port === undefined) {
+        check.notice(
+          listener.place,
+          `The default listener is opened on port ${DEFAULT_PORT}, for an option stands before any listener line.`,
+        );
+      }
+      const place = placeText(listener.place);
+      return listenerValues(
+        listener,
+        listener.port ?? DEFAULT_PORT,
+        listener.address,
+        `listener[${index}].`,
+        place,
+        origins,
+      );
+    });
+  if (!localOnly && (overrides.ports?.length ?? 0) > 0) {
+    check.notices.push("Warning: -p is ignored, for the configuration declares its listeners.");
+  }
+  return { global, listeners, localOnly, origins, notices: check.notices };
+}
+
+function globalValues(
+  check: Check,
+  overrides: Overrides,
+  localOnly: boolean,
+  origins: Map<string, string>,
+): GlobalValues {
+  const values = sectionValues(GLOBAL_OPTIONS, check.global, "", origins);
+  const { places } = check.global;
+  if (!places.has("allow_anonymous")) values.set("allow_anonymous", localOnly);
+  const autosave = places.get("autosave_interval") ?? places.get("autosave_on_changes");
+  if (!places.has("durability") && autosave !== undefined) {
+    values.set("durability", "autosave");
+    origins.set("durability", placeText(autosave));
+    if (values.get("persistence") === true) check.notice(autosave, autosaveNotice(values));
+  }
+  if (overrides.persistenceLocation) {
+    values.set("persistence_location", overrides.persistenceLocation);
+    origins.set("persistence_location", "environment MOSQUITTO_PERSISTENCE_LOCATION");
+  }
+  if (overrides.quiet || overrides.verbose) {
+    values.set("log_type", overrides.quiet ? [] : LOG_TYPES);
+    origins.set("log_type", "command line");
+  }
+  return inCamelCase(values) as unknown as GlobalValues; // the rows that made the values made the type
+}
+
+function autosaveNotice(values: ReadonlyMap<string, OptionValue>): string {
+  const interval = values.get("autosave_interval");
+  const loses = interval === 0
+    ? "everything since the start or the last SIGUSR1"
+    : `up to ${interval} ${values.get("autosave_on_changes") === true ? "changes" : "seconds"}`;
+  return `durability is autosave, as an autosave option is set: a crash loses ${loses}; with 'durability sync' it loses nothing acknowledged.`;
+}
+
+function localListeners(
+  check: Check,
+  overrides: Overrides,
+  origins: Map<string, string>,
+): ListenerValues[] {
+  check.notices.push(
+    "Starting in local only mode. Connections will only be possible from clients running on this machine.",
+    "Create a configuration file which defines a listener to allow remote access.",
+  );
+  for (const listener of check.listeners) {
+    for (const [name, place] of listener.places) {
+      check.notice(place, `Warning: '${name}' has no effect in local only mode.`);
+    }
+  }
+  const given = overrides.ports ?? [];
+  const ports = given.length > 0 ? given : [DEFAULT_PORT];
+  const origin = given.length > 0 ? "command line" : "default";
+  const pairs = ports.flatMap((port) => LOOPBACK_ADDRESSES.map((address) => ({ port, address })));
+  return pairs.map(({ port, address }, index) =>
+    listenerValues(undefined, port, address, `listener[${index}].`, origin, origins)
+  );
+}
+
+function listenerValues(
+  section: ListenerSection | undefined,
+  port: number,
+  address: string | null,
+  prefix: string,
+  origin: string,
+  origins: Map<string, string>,
+): ListenerValues {
+  origins.set(`${prefix}port`, origin);
+  origins.set(`${prefix}address`, origin);
+  const values = sectionValues(LISTENER_OPTIONS, section, prefix, origins);
+  const rest = inCamelCase(values) as unknown as Omit<ListenerValues, "port" | "address">;
+  return { port, address, ...rest };
+}
+
+/** The values of one section with the defaults of the table. */
+function sectionValues(
+  rows: readonly OptionRow[],
+  section: Section | undefined,
+  prefix: string,
+  origins: Map<string, string>,
+): Map<string, OptionValue> {
+  const values = new Map<string, OptionValue>();
+  for (const row of rows) {
+    if (!hasValue(row)) continue;
+    const value = section?.values.get(row.name);
+    const place = section?.places.get(row.name);
+    values.set(row.name, value === undefined ? row.default : value);
+    origins.set(`${prefix}${row.name}`, place === undefined ? "default" : placeText(place));
+  }
+  return values;
+}
+
+function inCamelCase(values: ReadonlyMap<string, OptionValue>): Record<string, OptionValue> {
+  return Object.fromEntries([...values].map(([name, value]) => [camelCase(name), value]));
+}
+
+function checkAdmin(check: Check): void {
+  const endpoint = check.global.values.get("admin_listener") as GlobalValues["adminListener"];
+  const place = check.global.places.get("admin_listener");
+  if (!endpoint || place === undefined || isLoopback(endpoint.address)) return;
+  if (check.global.values.has("admin_token")) return;
+  check.mistake(
+    place,
+    `The 'admin_listener' option needs 'admin_token' at the address ${endpoint.address}.`,
+    "without a token it can listen on 127.0.0.1 or ::1 only",
+  );
+}
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(address: string): boolean {
+  return /^(127(\.\d{1,3}){3}|::1|localhost)$/i.test(address);
+}

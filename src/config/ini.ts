@@ -1,0 +1,239 @@
+import { parse } from "@std/ini";
+import { type Check, listenerNames, type Setting } from "./check.ts";
+import { type ConfigurationFiles, includedFiles, readLines } from "./files.ts";
+import type { Place } from "./mistake.ts";
+import { nearestHint } from "./nearest_name.ts";
+import type { OptionRow } from "./option_row.ts";
+import type { ListenerSection, Section } from "./section.ts";
+
+/** A value whose line is well formed, with its number among all such lines of the file. */
+interface Entry {
+  readonly setting: Omit<Setting, "text">;
+  readonly isList: boolean;
+  readonly guardedValue: string;
+}
+
+/** A section of the file: the top level, a listener, or one whose heading is a mistake. */
+interface Part {
+  readonly heading: string;
+  readonly place: Place;
+  readonly entries: Entry[];
+}
+
+/**
+ * Reads a file in INI: `name = value`, sections `[listener NAME]` and `[bridge NAME]`, `name[] = value`
+ * for each value of an option that takes several, `;` and `#` before a comment.
+ *
+ * `parse` decides what a value is (quotes, escapes, comments), but it makes numbers and booleans of
+ * texts (a password 0012 becomes 12), lets a repeated section or name replace the first, throws on some
+ * quoted names, and knows no lines. So headings and names are read and checked here; `parse` is given
+ * each value under a name of ours, with a letter in front that nothing is converted with.
+ */
+export function readIni(path: string, files: ConfigurationFiles, check: Check): void {
+  readFile(path, files, check, new Map(), undefined);
+}
+
+function readFile(
+  path: string,
+  files: ConfigurationFiles,
+  check: Check,
+  headings: Map<string, Place>,
+  includedFrom: Place["includedFrom"],
+): void {
+  const bytes = files.read(path);
+  if ("problem" in bytes) {
+    return check.mistake({ file: path, line: 0, includedFrom }, bytes.problem);
+  }
+  check.startFile();
+  const top: Part = { heading: "", place: { file: path, line: 1 }, entries: [] };
+  const parts = [top];
+  for (const [index, text] of readLines(bytes).entries()) {
+    const place = { file: path, line: index + 1, ...(includedFrom && { includedFrom }) };
+    if (text === null) check.mistake(place, "Malformed UTF-8 in configuration.");
+    else readLine(text, place, parts, headings, check);
+  }
+  const values = unguard(parts);
+  for (const part of parts) takePart(part, values, files, check, headings);
+}
+
+function readLine(
+  line: string,
+  place: Place,
+  parts: Part[],
+  headings: Map<string, Place>,
+  check: Check,
+): void {
+  if (/^\s*([;#]|$)/.test(line)) return;
+  const column = line.search(/\S/) + 1;
+  if (line.trim().startsWith("[")) {
+    const heading = /^\s*\[([^\]]*)\]\s*([;#].*)?$/.exec(line)?.[1].trim().replace(/\s+/g, " ") ??
+      "";
+    const at = { ...place, column };
+    const earlier = headings.get(heading);
+    if (earlier !== undefined && heading !== "") {
+      const hint = `it stands at ${earlier.file}:${earlier.line} already`;
+      check.mistake(at, `Duplicate section '[${heading}]' in configuration.`, hint);
+    }
+    headings.set(heading, earlier ?? at);
+    parts.push({ heading, place: at, entries: [] });
+    if (!/^(listener|bridge) \S+$/.test(heading)) {
+      const hint = "write [listener NAME] or [bridge NAME]";
+      check.mistake(at, `Invalid section '${line.trim()}' in configuration.`, hint);
+    }
+    return;
+  }
+  readEntry(line, { ...place, column }, parts[parts.length - 1], check);
+}
+
+function readEntry(line: string, place: Place, part: Part, check: Check): void {
+  const [, given, , raw = ""] = /^([^=]*)(=(.*))?$/s.exec(line) ?? [];
+  const isList = /\[\]\s*$/.test(given);
+  const name = given.trim().replace(/\[\]$/, "");
+  const valueColumn = given.length + 2 + raw.search(/\S|$/);
+  const entry = { setting: { name, place, valueColumn, firstWordOnly: false }, isList };
+  const value = raw.trim();
+  const quote = /^(["']).*\1$/s.test(value) && value.length > 1 ? value[0] : "";
+  const beforeComment = quote === "" ? /^((?:[^\\;#]|\\.)*)[;#]/s.exec(value)?.[1] ?? "" : "";
+  // deno-lint-ignore no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(value.replaceAll("\t", " "))) {
+    check.mistake(place, "Malformed UTF-8 in configuration.");
+  } else if (/\S$/.test(beforeComment)) {
+    const hint = "; and # begin a comment: quote the value, or put a blank before the comment";
+    check.mistake(
+      { ...place, column: valueColumn },
+      `Invalid '${name}' value in configuration.`,
+      hint,
+    );
+  } else if (quote === "" && /^["']/.test(value)) {
+    const hint = "a value that begins with a quote ends with it, and no comment follows";
+    check.mistake(
+      { ...place, column: valueColumn },
+      `Invalid '${name}' value in configuration.`,
+      hint,
+    );
+  } else {
+    part.entries.push({ ...entry, guardedValue: `${quote}${GUARD}${value.slice(quote.length)}` });
+  }
+}
+
+/** In front of every value that is given to `parse`, so that none looks like a number or a boolean. */
+const GUARD = "_";
+
+/** The text of each entry, as `parse` understands it; undefined where quotes or escapes are wrong. */
+function unguard(parts: readonly Part[]): Map<Entry, string | undefined> {
+  const entries = parts.flatMap((part) => part.entries);
+  const guarded = entries.map((entry, index) => `e${index}=${entry.guardedValue}`).join("\n");
+  const parsed: Record<string, unknown> = parse(guarded);
+  return new Map(entries.map((entry, index) => {
+    const value = parsed[`e${index}`];
+    const isText = typeof value === "string" && value.startsWith(GUARD);
+    return [entry, isText ? value.slice(GUARD.length).trim() : undefined];
+  }));
+}
+
+function takePart(
+  part: Part,
+  values: ReadonlyMap<Entry, string | undefined>,
+  files: ConfigurationFiles,
+  check: Check,
+  headings: Map<string, Place>,
+): void {
+  const listener = part.heading.startsWith("listener ")
+    ? check.openListener(part.place)
+    : undefined;
+  const isBridge = part.heading.startsWith("bridge ");
+  if (listener !== undefined) check.declaresListeners = true;
+  if (isBridge) check.notYet("connection", part.place);
+  const seen = new Map<string, Place>();
+  for (const entry of part.entries) {
+    const text = values.get(entry);
+    const { name, place } = entry.setting;
+    const setting = { ...entry.setting, text: text ?? "" };
+    if (text === undefined) {
+      check.mistake(place, `Invalid '${name}' value in configuration.`, "look at its quotes");
+      continue;
+    }
+    const row = check.find(setting);
+    if (row === undefined) continue;
+    const earlier = seen.get(row.name);
+    if (earlier !== undefined && !entry.isList) {
+      const hint = row.kind === "words"
+        ? `write ${row.name}[] = VALUE for each`
+        : `it was given at ${earlier.file}:${earlier.line}`;
+      check.mistake(place, `Duplicate '${name}' value in configuration.`, hint);
+      continue;
+    }
+    seen.set(row.name, place);
+    if (entry.isList && row.kind !== "words") {
+      check.mistake(place, `The '${name}' option takes one value only.`, `write ${name} = VALUE`);
+    } else if (name === "include_dir") {
+      include(setting, files, check, headings);
+    } else if (isBridge || listener !== undefined) {
+      takeSectionSetting(row, setting, part, listener, check);
+    } else takeTopSetting(row, setting, check);
+  }
+  if (listener !== undefined && !seen.has("port")) {
+    check.mistake(part.place, `The section '[${part.heading}]' has no 'port'.`);
+  }
+}
+
+function takeTopSetting(row: OptionRow, setting: Setting, check: Check): void {
+  if (row.status === "dropped" || row.scope === "plugin") return check.set(setting);
+  if (row.scope === "global") {
+    if (row.note !== undefined) check.notice(setting.place, row.note);
+    return check.assign(check.global, row, setting);
+  }
+  const section = row.scope === "listener" ? "listener" : "bridge";
+  check.mistake(
+    setting.place,
+    `The '${setting.name}' option requires a ${section} to be defined first.`,
+    `write it below a [${section} NAME] line`,
+  );
+}
+
+function takeSectionSetting(
+  row: OptionRow,
+  setting: Setting,
+  part: Part,
+  listener: ListenerSection | undefined,
+  check: Check,
+): void {
+  const { name, text, place } = setting;
+  const scope = listener === undefined ? "bridge" : "listener";
+  if (row.scope !== scope || row.name === "listener" || row.name === "connection") {
+    const hint = row.scope === "global"
+      ? "write it above the first section"
+      : listener === undefined
+      ? undefined
+      : nearestHint(name, listenerNames());
+    check.mistake(place, `The '${name}' option has no place in '[${part.heading}]'.`, hint);
+  } else if (listener === undefined) {
+    check.notYet(name, place);
+  } else if (name === "port") {
+    listener.port = check.readPort(text, place, "port");
+  } else if (name === "bind_address") {
+    if (text === "") check.mistake(place, "Empty 'bind_address' value in configuration.");
+    else listener.address = text;
+  } else check.assign(listener as Section, row, setting);
+}
+
+function include(
+  { text: directory, place }: Setting,
+  files: ConfigurationFiles,
+  check: Check,
+  headings: Map<string, Place>,
+): void {
+  if (place.includedFrom !== undefined) {
+    return check.mistake(
+      place,
+      "The include_dir option is only valid in the main configuration file.",
+    );
+  }
+  if (directory === "") return check.mistake(place, "Empty 'include_dir' value in configuration.");
+  const paths = includedFiles(files, directory, ".ini");
+  if (paths === undefined) {
+    return check.mistake(place, `Unable to open include_dir '${directory}'.`);
+  }
+  const { file, line } = place;
+  for (const path of paths) readFile(path, files, check, headings, { file, line });
+}

@@ -1,0 +1,157 @@
+/** What a row of the option table may say, and the TypeScript types that follow from a row. */
+
+/** `honoured`: as Mosquitto's; `own`: Mosquitto has none such; `later`: refused by name; `dropped`: only warned of. */
+export type OptionStatus = "honoured" | "own" | "later" | "dropped";
+
+/**
+ * What a listener option does before any listener line: `default` opens Mosquitto's default listener,
+ * `declared` is a mistake, `explicit` is a mistake even after `port` or `bind_address`.
+ */
+export type ListenerNeed = "default" | "declared" | "explicit";
+
+interface RowBase {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly scope: "global" | "listener" | "bridge" | "plugin";
+  readonly status: OptionStatus;
+  /** One sentence. */
+  readonly meaning: string;
+  readonly unit?: string;
+  /** Whether a reload (SIGHUP) is to apply a changed value. */
+  readonly reloadable: boolean;
+  /** The Mosquitto release that brought it, or "Sabethes". */
+  readonly since: string;
+  /** How ours differs from Mosquitto's, in a sentence. */
+  readonly differs?: string;
+  /** The default in words, where the value alone would not say it. */
+  readonly defaultText?: string;
+  /** What messages call it, where Mosquitto's do not use the name. */
+  readonly label?: string;
+  /** Mosquitto's text for a value out of bounds; `{name}` and `{value}` are filled in. */
+  readonly refusal?: string;
+  /** A line to log whenever the option is used. */
+  readonly note?: string;
+  readonly listenerNeed?: ListenerNeed;
+  /** A text that may be given again in the same section, and then wins. */
+  readonly lastWins?: true;
+  /** Never shown: not in a log, not by the admin API. */
+  readonly secret?: true;
+  /** Written not commented out, with this value, in the configuration files that ship. */
+  readonly shipped?: string;
+}
+
+export interface BoolRow extends RowBase {
+  readonly kind: "bool";
+  readonly default: boolean;
+}
+export interface IntRow extends RowBase {
+  readonly kind: "int";
+  readonly default: number;
+  readonly minimum: number;
+  readonly maximum: number;
+  /** Taken for any value below the minimum, which then is no mistake. */
+  readonly below?: number;
+  /** Values above the maximum are lowered to it, with a notice. */
+  readonly clampsAbove?: true;
+  /** Other spellings of one value. */
+  readonly same?: { readonly given: number; readonly taken: number };
+}
+/** Seconds, written as a number and a unit: s h d w m (30 days) y (365 days). 0 stands for "not given". */
+export interface DurationRow extends RowBase {
+  readonly kind: "duration";
+  readonly default: number;
+}
+export interface TextRow extends RowBase {
+  readonly kind: "text" | "path";
+  readonly default: string;
+  /** UTF-8 bytes; 65535 if not said. */
+  readonly bytesMaximum?: number;
+}
+/** One of some words. */
+export interface WordRow extends RowBase {
+  readonly kind: "word";
+  readonly default: string;
+  readonly words: readonly string[];
+  /** Words that Mosquitto knows and we refuse by name until they are honoured. */
+  readonly laterWords?: readonly string[];
+}
+/** A set of words, gathered over repeated lines; `none` empties it, `all` fills it if it is listed in `all`. */
+export interface WordsRow extends RowBase {
+  readonly kind: "words";
+  readonly default: readonly string[];
+  readonly words: readonly string[];
+  readonly laterWords?: readonly string[];
+  readonly all?: true;
+}
+/** Some of the numbers 3, 4, 5. */
+export interface VersionsRow extends RowBase {
+  readonly kind: "versions";
+  readonly default: readonly ProtocolVersion[];
+}
+/** `PORT [ADDRESS]`; null is "off". */
+export interface EndpointRow extends RowBase {
+  readonly kind: "endpoint";
+  readonly default: Endpoint | null;
+  /** The address if only the port is given. */
+  readonly defaultAddress: string;
+}
+/** Opens a section or reads further files: acts, and has no value of its own. */
+export interface DirectiveRow extends RowBase {
+  readonly kind: "directive";
+}
+
+export type OptionRow =
+  | BoolRow
+  | IntRow
+  | DurationRow
+  | TextRow
+  | WordRow
+  | WordsRow
+  | VersionsRow
+  | EndpointRow
+  | DirectiveRow;
+
+/** MQTT 3.1, 3.1.1 and 5.0 by their Protocol Version byte. */
+export type ProtocolVersion = 3 | 4 | 5;
+
+export interface Endpoint {
+  readonly port: number;
+  readonly address: string;
+}
+
+/** The type of a row's value in a `Configuration`. */
+export type ValueOf<Row extends OptionRow> = Row extends { kind: "bool" } ? boolean
+  : Row extends { kind: "int" | "duration" } ? number
+  : Row extends { kind: "text" | "path" } ? string
+  : Row extends { kind: "word"; words: readonly (infer Word)[] } ? Word
+  : Row extends { kind: "words"; words: readonly (infer Word)[] } ? readonly Word[]
+  : Row extends { kind: "versions" } ? readonly ProtocolVersion[]
+  : Row extends { kind: "endpoint" } ? Endpoint | null
+  : never;
+
+/** Any option's value. */
+export type OptionValue =
+  | boolean
+  | number
+  | string
+  | readonly string[]
+  | readonly ProtocolVersion[]
+  | Endpoint
+  | null;
+
+/** `max_inflight_messages` → `maxInflightMessages`. */
+export type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
+/** The values of all rows that have one, under their camel-case names. */
+export type ValuesOf<Rows extends readonly OptionRow[]> = {
+  readonly [
+    Row in Rows[number] as Row extends { kind: "directive" } ? never : CamelCase<Row["name"]>
+  ]: ValueOf<Row>;
+};
+
+/** The camel-case spelling of an option's name. */
+export function camelCase(name: string): string {
+  return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,243 @@
+/**
+ * Writes what follows from the option table: `conf/sabethes.conf`, `conf/sabethes.ini` and
+ * `docs/configuration.md`. With `--check` it writes nothing and fails if they are not as they should be.
+ *
+ *   deno run -A tests/tools/write_conf.ts [--check]
+ */
+import type { OptionRow } from "../../src/config/option_row.ts";
+import {
+  DROPPED_OPTIONS,
+  GLOBAL_OPTIONS,
+  hasValue,
+  LATER_OPTIONS,
+  LISTENER_OPTIONS,
+} from "../../src/config/options.ts";
+
+const WIDTH = 96;
+const globals: readonly OptionRow[] = GLOBAL_OPTIONS;
+const listeners: readonly OptionRow[] = LISTENER_OPTIONS;
+const DIRECTIVE_EXAMPLES = new Map([
+  ["include_dir", "./conf.d"],
+  ["port", "1883"],
+  ["bind_address", "127.0.0.1"],
+]);
+/** The listener that ships, as the table has it. */
+const shippedListener = listeners.find(({ name }) => name === "listener")?.shipped ?? "";
+
+/** The files by their path in the project. */
+export async function generatedFiles(): Promise<Map<string, string>> {
+  return new Map([
+    ["conf/sabethes.conf", confFile()],
+    ["conf/sabethes.ini", iniFile()],
+    ["docs/configuration.md", await format(documentation())],
+  ]);
+}
+
+/** As `deno fmt` wants it. */
+async function format(markdown: string): Promise<string> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--no-config", "--line-width", "100", "--ext", "md", "-"],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(markdown));
+  await writer.close();
+  return new TextDecoder().decode((await process.output()).stdout);
+}
+
+function confFile(): string {
+  const options = globals.map((row) => {
+    const lines = describe(row, "#");
+    if (row.shipped !== undefined) lines.push(`${row.name} ${row.shipped}`);
+    else if (hasSeveral(row)) lines.push(...row.default.map((word) => `#${row.name} ${word}`));
+    else lines.push(`#${row.name} ${example(row)}`);
+    return lines.join("\n");
+  });
+  const ofListener = listeners.map((row) => {
+    const value = row.shipped ?? example(row);
+    return [...describe(row, "#"), `${row.shipped === undefined ? "#" : ""}${row.name} ${value}`]
+      .join("\n");
+  });
+  return [
+    heading("#", "name value", "conf/sabethes.ini says the same in INI."),
+    ...options,
+    "# ---- Listeners: the options below a listener line are that listener's own. ----",
+    ...ofListener,
+  ].join("\n\n") + "\n";
+}
+
+function iniFile(): string {
+  const options = globals.map((row) => {
+    const lines = describe(row, ";");
+    if (row.shipped !== undefined) lines.push(`${row.name} = ${row.shipped}`);
+    else if (hasSeveral(row)) lines.push(...row.default.map((word) => `;${row.name}[] = ${word}`));
+    else lines.push(`;${row.name} = ${example(row)}`);
+    return lines.join("\n");
+  });
+  const [port, address] = shippedListener.split(" ");
+  const shipped = new Map([["port", port], ["bind_address", address]]);
+  const ofListener = listeners.filter(({ name }) => name !== "listener").map((row) => {
+    const value = shipped.get(row.name);
+    const setting = `${row.name} = ${value ?? example(row)}`;
+    return [...describe(row, ";"), value === undefined ? `;${setting}` : setting].join("\n");
+  });
+  return [
+    heading(";", "name = value", "conf/sabethes.conf says the same in Mosquitto's language."),
+    ...options,
+    "; ---- Listeners: one section each, [listener NAME] with a name of your own. ----",
+    "[listener default]",
+    ...ofListener,
+  ].join("\n\n") + "\n";
+}
+
+function heading(mark: string, form: string, twin: string): string {
+  return [
+    `${mark} Configuration of Sabethes: one "${form}" per line.`,
+    `${mark} Every option stands here with its meaning; what is commented out shows the default,\n${mark} or how a value looks.`,
+    `${mark} ${twin}`,
+    `${mark} Made from the option table by tests/tools/write_conf.ts: change the table, not this.`,
+  ].join("\n");
+}
+
+/** Meaning, unit and default as comment lines. */
+function describe(row: OptionRow, mark: string): string[] {
+  const unit = row.unit === undefined ? "" : ` Unit: ${row.unit}.`;
+  const words = row.kind === "word" ? ` One of: ${row.words.join(", ")}.` : "";
+  const text = `${row.meaning}${words}${unit} Default: ${defaultOf(row)}.`;
+  return wrap(text, WIDTH - 2).map((line) => `${mark} ${line}`);
+}
+
+function hasSeveral(row: OptionRow): row is Extract<OptionRow, { kind: "words" }> {
+  return row.kind === "words";
+}
+
+/** What is written after the name of an option that is commented out: its default, or a likely value. */
+function example(row: OptionRow): string {
+  if (!hasValue(row)) return DIRECTIVE_EXAMPLES.get(row.name) ?? "";
+  if (row.kind === "endpoint") return `PORT ${row.defaultAddress}`;
+  if (row.kind === "duration") return "14d";
+  if (row.kind === "versions" || row.kind === "words") return row.default.join(" ");
+  if (row.name === "admin_token") return "TOKEN";
+  if (row.kind === "int" && row.defaultText !== undefined && row.default < row.minimum) {
+    return String(row.minimum);
+  }
+  return String(row.default);
+}
+
+function defaultOf(row: OptionRow): string {
+  if (row.defaultText !== undefined) return row.defaultText;
+  if (!hasValue(row) || row.default === null) return "none";
+  if (Array.isArray(row.default)) return row.default.join(", ");
+  return String(row.default);
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines[lines.length - 1];
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+function documentation(): string {
+  return `# Configuration
+
+<!-- Made from the option table by tests/tools/write_conf.ts: change the table, not this. -->
+
+Each option is declared once, in a table that three spellings share:
+
+- **mosquitto.conf**, Mosquitto's language: \`max_inflight_messages 20\`, one per line, \`#\` in the first
+  column begins a comment. \`conf/sabethes.conf\` shows every option.
+- **INI**, for files that end in \`.ini\`: \`max_inflight_messages = 20\`, \`[listener NAME]\` for each
+  listener with its \`port\` and \`bind_address\`, \`log_type[] = error\` for each value of an option that takes
+  several. \`conf/sabethes.ini\` says the same as \`conf/sabethes.conf\`.
+- **the embedding API**: \`createBroker({ maxInflightMessages: 20, listeners: [{ port: 1883 }] })\`.
+
+\`mod.ts check-config FILE\` (or \`-c FILE --test-config\`) reports every mistake of a file and of those it
+includes, with line, column and the nearest right name, and touches nothing. A wrong configuration ends
+the program with exit status 3. No option is ignored in silence.
+
+"As Mosquitto" below means Mosquitto 2.1. "Reload" says whether a change is meant to take effect on
+SIGHUP rather than at the next start.
+
+## The whole broker
+
+${table(globals)}
+
+## Listeners
+
+A file without \`listener\`, \`port\` or \`bind_address\` is in *local only mode*: port 1883 (or those given
+with \`-p\`) of 127.0.0.1 and ::1, without user names unless \`allow_anonymous false\` is set. Listener options
+before any listener open the default listener, port 1883 at all addresses; in local only mode they have no
+effect. Either is said in the log.
+
+${table(listeners)}
+
+## Of Mosquitto 1.x, without effect
+
+These are accepted with a warning, so that old files load.
+
+${DROPPED_OPTIONS.map(({ name, meaning }) => `- \`${name}\`: ${meaning}`).join("\n")}
+
+## Not supported yet
+
+These are known and refused by name, so that nobody believes a setting to hold that does not.
+
+| option | where | default | meaning |
+| --- | --- | --- | --- |
+${LATER_OPTIONS.map(laterLine).join("\n")}
+`;
+}
+
+function table(rows: readonly OptionRow[]): string {
+  return [
+    "| option | default | unit | reload | as Mosquitto | meaning |",
+    "| --- | --- | --- | --- | --- | --- |",
+    ...rows.map((row) =>
+      line([
+        names(row),
+        defaultOf(row),
+        row.kind === "word"
+          ? row.words.join(", ")
+          : row.unit ?? (row.kind === "bool" ? "true, false" : ""),
+        row.reloadable ? "yes" : "no",
+        row.status === "own" ? "own option" : row.differs ?? "yes",
+        row.meaning,
+      ])
+    ),
+  ].join("\n");
+}
+
+function laterLine(row: OptionRow): string {
+  return line([names(row), row.scope, defaultOf(row), row.meaning]);
+}
+
+function names(row: OptionRow): string {
+  return [row.name, ...(row.aliases ?? [])].map((name) => `\`${name}\``).join(", ");
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+if (import.meta.main) {
+  const root = new URL("../../", import.meta.url);
+  const stale: string[] = [];
+  for (const [path, text] of await generatedFiles()) {
+    const url = new URL(path, root);
+    if (!Deno.args.includes("--check")) {
+      Deno.mkdirSync(new URL("./", url), { recursive: true });
+      Deno.writeTextFileSync(url, text);
+    } else if (Deno.readTextFileSync(url) !== text) stale.push(path);
+  }
+  if (stale.length > 0) {
+    console.error(
+      `Not as the option table says: ${stale.join(", ")}. Run tests/tools/write_conf.ts.`,
+    );
+    Deno.exit(1);
+  }
+}
