@@ -1,5 +1,5 @@
 /** What the tables of packet cases share: ill-formed strings, wrong property lists, expectations. */
-import type { Expectation } from "./packet_cases.ts";
+import type { Expectation, PacketCaseRow } from "./packet_cases.ts";
 import {
   concat,
   field,
@@ -87,4 +87,20 @@ export const protocolError = closesWith(0x82);
 /** CONNECT is refused; MQTT 5 is told why, others are not. */
 export function refusedWith(reason: number): (version: Version) => Expectation {
   return (version) => version === 5 ? { close: true, connack: reason } : silently;
+}
+
+/** A row whose bytes follow a good CONNECT; without versions it concerns all. */
+export function connectedRow(
+  name: string,
+  bytes: PacketCaseRow["bytes"],
+  expect: PacketCaseRow["expect"],
+  ...versions: Version[]
+): PacketCaseRow {
+  return {
+    name,
+    phase: "connected",
+    bytes,
+    expect,
+    versions: versions.length > 0 ? versions : undefined,
+  };
 }
