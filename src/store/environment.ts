@@ -35,6 +35,12 @@ export function openEnvironment(
   return open<Uint8Array, Uint8Array>(lmdbOptions);
 }
 
+/** Closes it, and lets lmdb's last timer pass: the one that ends a read transaction does nothing by then. */
+export async function closeEnvironment(environment: Environment): Promise<void> {
+  await environment.close();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
 /** How many entries LMDB believes to hold; a walk that finds another number has found damage. */
 export function entryCount(environment: Environment): number {
   return (environment.getStats() as { entryCount: number }).entryCount;

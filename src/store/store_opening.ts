@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { checkInChild } from "./child_walk.ts";
-import { type Environment, openEnvironment } from "./environment.ts";
+import { closeEnvironment, type Environment, openEnvironment } from "./environment.ts";
 import { headerProblem } from "./header_check.ts";
 import { walkRecords } from "./record_walk.ts";
 import { openSchema } from "./schema.ts";
@@ -52,15 +52,15 @@ export async function openStore(options: OpeningOptions): Promise<OpenedStore> {
     if (state === "loading" || options.checkFirst) await checkRecords(options, path);
   }
   const mayBeNew = state === null || state === "creating";
-  return openSound(options, path, isNew, mayBeNew);
+  return await openSound(options, path, isNew, mayBeNew);
 }
 
-function openSound(
+async function openSound(
   options: OpeningOptions,
   path: string,
   isNew: boolean,
   mayBeNew: boolean,
-): OpenedStore {
+): Promise<OpenedStore> {
   const { directory, mapBytes } = options;
   const stateBytes = readStateBytes(directory);
   const undoState = () => restoreStateBytes(directory, stateBytes);
@@ -72,8 +72,7 @@ function openSound(
     if (isNew) syncDirectory(directory);
     return { environment, undoState };
   } catch (error) {
-    // Nothing is in flight, so LMDB closes at once, before its promise resolves.
-    environment?.close();
+    if (environment !== null) await closeEnvironment(environment);
     undoState();
     if (error instanceof StoreError) throw error;
     const message = error instanceof Error ? error.message : String(error);
@@ -91,15 +90,19 @@ async function checkRecords(options: OpeningOptions, path: string): Promise<void
       throw damaged(`${path}: ${finding.problem}`);
     case "unavailable":
       options.log(`${path} is checked in this process, a child cannot be started: ${finding.why}`);
-      checkHere(options.directory, path);
+      await checkHere(options.directory, path);
   }
 }
 
-function checkHere(directory: string, path: string): void {
-  const environment = openEnvironment(directory, { readOnly: true });
+async function checkHere(directory: string, path: string): Promise<void> {
   const problems: string[] = [];
-  walkRecords(environment, { record: () => {}, problem: (text) => void problems.push(text) });
-  environment.close();
+  const environment = openEnvironment(directory, { readOnly: true });
+  try {
+    walkRecords(environment, { record: () => {}, problem: (text) => void problems.push(text) });
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+  }
+  await closeEnvironment(environment);
   if (problems.length === 0) return;
   throw damaged(`${path}: ${problems.length} problems: ${problems.slice(0, 5).join("; ")}`);
 }

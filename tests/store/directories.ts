@@ -1,5 +1,4 @@
 import { LmdbStore } from "../../src/store/lmdb_store.ts";
-import type { Environment } from "../../src/store/environment.ts";
 import type { RecordChange } from "../../src/store/store.ts";
 
 /** Gives `run` an empty directory, and removes it. */
@@ -18,10 +17,4 @@ export async function storeWith(directory: string, changes: RecordChange[]): Pro
   store.restore(() => {});
   await store.commit(changes);
   await store.close();
-}
-
-/** Closes it, and lets lmdb's last timer pass. */
-export async function closeEnvironment(environment: Environment): Promise<void> {
-  await environment.close();
-  await new Promise((resolve) => setTimeout(resolve, 0));
 }

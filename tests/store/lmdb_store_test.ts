@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { entryCount, openEnvironment } from "../../src/store/environment.ts";
+import { closeEnvironment, entryCount, openEnvironment } from "../../src/store/environment.ts";
 import { LmdbStore } from "../../src/store/lmdb_store.ts";
 import { StoreError, type StoreErrorReason } from "../../src/store/store.ts";
 import { StoreLock } from "../../src/store/store_lock.ts";
 import { bytes, pattern, put, restored, text } from "./contract.ts";
-import { closeEnvironment, storeWith, withDirectory } from "./directories.ts";
+import { storeWith, withDirectory } from "./directories.ts";
 
 /** Runs `attempt`, which must fail with such a `StoreError`; returns its message. */
 async function refusal(
