@@ -1,0 +1,307 @@
+import type { RetainedMessages } from "../routing/retained_messages.ts";
+import { parseFilter, type SubscriptionTree } from "../routing/subscription_tree.ts";
+import { Kind } from "../store/records.ts";
+import type { ConnectPacket } from "../wire/connect_packet.ts";
+import { Reason } from "../wire/reason.ts";
+import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
+import type { Connection } from "../session/connection.ts";
+import type { Deadline, Host, Receiver } from "../session/ports.ts";
+import { RetainedDelivery } from "../session/retained_delivery.ts";
+import { Session, SessionSubscription } from "../session/session.ts";
+import type { Deadlines } from "./deadlines.ts";
+
+/** Session Expiry Interval of a session that never expires [MQTT-3.1.2.11.2]. */
+const NEVER = 0xffff_ffff;
+
+/** What ends while a client is away. */
+interface Absence {
+  expiry: Deadline | null;
+  will: Deadline | null;
+}
+
+/** All sessions, by Client Identifier: how they begin, are taken over, expire and end. */
+export class Sessions {
+  readonly #host: Host;
+  readonly #tree: SubscriptionTree<Receiver>;
+  readonly #retained: RetainedMessages;
+  readonly #deadlines: Deadlines;
+  readonly #publishWill: (session: Session) => void;
+  readonly #sessions = new Map<string, Session>();
+  readonly #absences = new Map<Session, Absence>();
+  #connected = 0;
+  #maximum = 0;
+
+  constructor(
+    host: Host,
+    tree: SubscriptionTree<Receiver>,
+    retained: RetainedMessages,
+    deadlines: Deadlines,
+    publishWill: (session: Session) => void,
+  ) {
+    this.#host = host;
+    this.#tree = tree;
+    this.#retained = retained;
+    this.#deadlines = deadlines;
+    this.#publishWill = publishWill;
+  }
+
+  get count(): number {
+    return this.#sessions.size;
+  }
+
+  get connected(): number {
+    return this.#connected;
+  }
+
+  /** The highest number of sessions so far. */
+  get maximum(): number {
+    return this.#maximum;
+  }
+
+  get(clientId: string): Session | undefined {
+    return this.#sessions.get(clientId);
+  }
+
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  /** A Reason Code: whether one more session may be opened under that identifier. */
+  admits(clientId: string): number {
+    const maximum = this.#host.settings.globalMaxClients;
+    const full = maximum > 0 && this.#sessions.size >= maximum && !this.#sessions.has(clientId);
+    return full ? Reason.ServerBusy : Reason.Success;
+  }
+
+  /** Opens the session of an accepted CONNECT. True: it was there before [MQTT-3.2.2-3]. */
+  open(connection: Connection, connect: ConnectPacket, clientId: string): boolean {
+    const before = this.#sessions.get(clientId);
+    if (before !== undefined) this.#takeOver(before, connect.cleanStart);
+    let session = this.#sessions.get(clientId);
+    const present = session !== undefined;
+    if (session === undefined) session = this.#add(new Session(this.#host, clientId));
+    this.#endAbsence(session);
+    session.userName = connect.userName ?? "";
+    session.version = connect.version;
+    session.sessionExpirySeconds = connect.sessionExpirySeconds;
+    session.will = connect.will ?? null;
+    session.connection = connection;
+    session.disconnectedAtMs = Infinity;
+    connection.session = session;
+    this.#connected++;
+    this.keep(session);
+    return present;
+  }
+
+  /** [MQTT-3.1.4-3]: the old connection ends; the session goes on, or with a Clean Start ends. */
+  #takeOver(session: Session, cleanStart: boolean) {
+    const { connection } = session;
+    // As Mosquitto: a Will is sent when the session ends, not when both connections are lasting.
+    const ends = cleanStart || !session.isLasting;
+    if (ends && session.will !== null) this.#sendWill(session);
+    session.will = null;
+    connection?.disconnect(Reason.SessionTakenOver, { sendWill: false });
+    if (ends) this.end(session);
+  }
+
+  /** The connection is gone. */
+  connectionEnded(connection: Connection, sendWill: boolean): void {
+    const { session } = connection;
+    if (session === null || session.connection !== connection) return;
+    session.connection = null;
+    this.#connected--;
+    const now = session.disconnectedAtMs = this.#host.nowMs;
+    if (!sendWill) session.will = null;
+    if (!session.isLasting) {
+      if (session.will !== null) this.#sendWill(session);
+      this.end(session);
+      return;
+    }
+    session.outbound.suspend();
+    const delaySeconds = session.will?.delaySeconds ?? 0;
+    if (session.will !== null && delaySeconds === 0) this.#sendWill(session);
+    this.#beginAbsence(session, now, delaySeconds);
+    this.keep(session);
+  }
+
+  /** Sets the deadlines of a session whose client has been away since `sinceMs`. */
+  #beginAbsence(session: Session, sinceMs: number, willDelaySeconds: number) {
+    const absence: Absence = { expiry: null, will: null };
+    const seconds = this.expirySeconds(session);
+    if (seconds !== NEVER) {
+      absence.expiry = this.#deadlines.set(sinceMs + seconds * 1000, {
+        due: () => {
+          this.#host.counters.expiredSessions++;
+          this.#host.log("notice", `Expiring client ${session.clientId} due to timeout.`);
+          this.end(session);
+          return Infinity;
+        },
+      });
+    }
+    if (session.will !== null) {
+      absence.will = this.#deadlines.set(sinceMs + willDelaySeconds * 1000, {
+        due: () => {
+          this.#sendWill(session);
+          return Infinity;
+        },
+      });
+    }
+    if (absence.expiry !== null || absence.will !== null) this.#absences.set(session, absence);
+  }
+
+  #endAbsence(session: Session) {
+    const absence = this.#absences.get(session);
+    if (absence === undefined) return;
+    this.#deadlines.cancel(absence.expiry);
+    this.#deadlines.cancel(absence.will);
+    this.#absences.delete(session);
+  }
+
+  /** What the client asked for, cut by persistent_client_expiration. */
+  expirySeconds(session: Session): number {
+    const maximum = this.#host.settings.persistentClientExpiration;
+    const asked = session.sessionExpirySeconds;
+    return maximum > 0 && maximum < asked ? maximum : asked;
+  }
+
+  #sendWill(session: Session) {
+    this.#publishWill(session);
+    session.will = null;
+  }
+
+  /** Ends a session and all that belongs to it; a Will that still waits is sent [MQTT-3.1.3-9]. */
+  end(session: Session): void {
+    if (this.#sessions.get(session.clientId) !== session) return;
+    this.#sessions.delete(session.clientId);
+    this.#endAbsence(session);
+    if (session.will !== null) this.#sendWill(session);
+    for (const subscription of session.subscriptions?.values() ?? []) {
+      this.#removeSubscription(session, subscription);
+    }
+    session.subscriptions = null;
+    session.retainedDeliveries = null;
+    session.outbound.clear();
+    session.inbound?.clear();
+    if (session.number !== 0) this.#host.journal.forget(Kind.Session, session.number);
+    session.number = 0;
+  }
+
+  /** Writes what the session is now, if it is to outlive its connection or did so before. */
+  keep(session: Session): void {
+    const { journal } = this.#host;
+    if (session.number !== 0) journal.replace(Kind.Session, session.number, session);
+    else if (session.isLasting) {
+      session.number = this.#host.nextNumber();
+      journal.create(Kind.Session, session.number, session);
+    }
+  }
+
+  /** Sends all Wills, the delayed ones too: the server stops. */
+  sendAllWills(): void {
+    for (const session of this.#sessions.values()) {
+      if (session.will !== null) this.#sendWill(session);
+    }
+  }
+
+  /** A Reason Code: the granted QoS, or why not. */
+  subscribe(session: Session, request: SubscriptionRequest, identifier: number): number {
+    const parsed = parseFilter(request.filter);
+    if (parsed === null) return Reason.TopicFilterInvalid;
+    const subscriptions = session.subscriptions ??= new Map();
+    const before = subscriptions.get(request.filter);
+    const maximum = this.#host.settings.maxSubscriptionsPerClient;
+    if (before === undefined && maximum > 0 && subscriptions.size >= maximum) {
+      return Reason.QuotaExceeded;
+    }
+    const subscription = new SessionSubscription(
+      session,
+      request.filter,
+      request.qos,
+      request.noLocal,
+      request.retainAsPublished,
+      identifier,
+    );
+    this.#subscribe(session, subscription);
+    if (this.#host.logs("subscribe")) {
+      this.#host.log("subscribe", `${session.clientId} ${request.qos} ${request.filter}`);
+    }
+    if (!session.isLasting) return request.qos;
+    const { journal } = this.#host;
+    if (before === undefined || before.number === 0) {
+      subscription.number = this.#host.nextNumber();
+      journal.create(Kind.Subscription, subscription.number, subscription);
+    } else {
+      subscription.number = before.number;
+      journal.replace(Kind.Subscription, subscription.number, subscription);
+    }
+    return request.qos;
+  }
+
+  #subscribe(session: Session, subscription: SessionSubscription) {
+    const parsed = parseFilter(subscription.filter)!;
+    (session.subscriptions ??= new Map()).set(subscription.filter, subscription);
+    this.#tree.subscribe(parsed.filter, {
+      subscriber: session,
+      qos: subscription.qos,
+      noLocal: subscription.noLocal,
+      retainAsPublished: subscription.retainAsPublished,
+      identifier: subscription.identifier,
+    }, parsed.group);
+  }
+
+  unsubscribe(session: Session, filter: string): number {
+    const subscription = session.subscriptions?.get(filter);
+    if (subscription === undefined) return Reason.NoSubscriptionExisted;
+    session.subscriptions!.delete(filter);
+    this.#removeSubscription(session, subscription);
+    if (this.#host.logs("unsubscribe")) {
+      this.#host.log("unsubscribe", `${session.clientId} ${filter}`);
+    }
+    return Reason.Success;
+  }
+
+  #removeSubscription(session: Session, subscription: SessionSubscription) {
+    const { filter, group } = parseFilter(subscription.filter)!;
+    this.#tree.unsubscribe(filter, session, group);
+    if (subscription.number !== 0) {
+      this.#host.journal.forget(Kind.Subscription, subscription.number);
+    }
+  }
+
+  /** [MQTT-3.3.1-9]: what is retained goes to a new subscription, unless it is shared. */
+  retainedFor(session: Session, request: SubscriptionRequest, identifier: number): void {
+    if (session.connection === null || request.filter.startsWith("$share/")) return;
+    (session.retainedDeliveries ??= []).push(
+      new RetainedDelivery(
+        session,
+        this.#retained.matching(request.filter),
+        request.qos,
+        this.#host.settings.upgradeOutgoingQos,
+        identifier,
+      ),
+    );
+  }
+
+  // From the store
+
+  restoreSession(session: Session): void {
+    this.#add(session);
+  }
+
+  restoreSubscription(session: Session, subscription: SessionSubscription): void {
+    this.#subscribe(session, subscription);
+  }
+
+  /** All is restored: time goes on for those who are away, and that is all of them. */
+  restored(): void {
+    for (const session of this.#sessions.values()) {
+      this.#beginAbsence(session, session.disconnectedAtMs, 0);
+    }
+  }
+
+  #add(session: Session): Session {
+    this.#sessions.set(session.clientId, session);
+    this.#maximum = Math.max(this.#maximum, this.#sessions.size);
+    return session;
+  }
+}

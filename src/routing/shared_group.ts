@@ -1,0 +1,52 @@
+import { Match, type Subscriber, type Subscription } from "./subscription_tree.ts";
+
+/**
+ * The Shared Subscriptions of one ShareName and filter. Each message goes to one member: in turn, in
+ * the order of subscribing, passing over those that cannot take it now while another can.
+ */
+export class SharedGroup<S extends Subscriber> {
+  readonly #members: Match<S>[] = [];
+  #next = 0;
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** Adds or replaces the subscriber's membership. True: it is new. */
+  set(subscription: Subscription<S>): boolean {
+    const at = this.#indexOf(subscription.subscriber);
+    const member = new Match(subscription);
+    if (at < 0) this.#members.push(member);
+    else this.#members[at] = member;
+    return at < 0;
+  }
+
+  delete(subscriber: S): boolean {
+    const at = this.#indexOf(subscriber);
+    if (at < 0) return false;
+    this.#members.splice(at, 1);
+    if (at < this.#next) this.#next--;
+    return true;
+  }
+
+  /** The member whose turn it is; undefined in an empty group. */
+  choose(): Match<S> | undefined {
+    const members = this.#members;
+    const count = members.length;
+    if (count === 0) return undefined;
+    let chosen = this.#next % count;
+    for (let step = 0; step < count; step++) {
+      const at = (this.#next + step) % count;
+      if (members[at].subscriber.isReady) {
+        chosen = at;
+        break;
+      }
+    }
+    this.#next = (chosen + 1) % count;
+    return members[chosen];
+  }
+
+  #indexOf(subscriber: S): number {
+    return this.#members.findIndex((member) => member.subscriber === subscriber);
+  }
+}

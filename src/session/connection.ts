@@ -1,0 +1,737 @@
+import type { StoredMessage } from "../routing/stored_message.ts";
+import type { Topic } from "../routing/topic.ts";
+import { Acknowledgement, readDisconnect } from "../wire/acknowledgement.ts";
+import { connack, disconnect, PINGRESP, subscriptionAnswer } from "../wire/answers.ts";
+import {
+  type ConnectPacket,
+  readConnect,
+  readProtocolLevel,
+  UnsupportedVersion,
+} from "../wire/connect_packet.ts";
+import { Frame, FrameReader } from "../wire/frame_reader.ts";
+import { type Delivery, Outbox } from "../wire/outbox.ts";
+import { PacketType, type Version } from "../wire/packet_type.ts";
+import { Properties } from "../wire/properties.ts";
+import { malformed, ProtocolError, protocolError } from "../wire/protocol_error.ts";
+import type { Publish, TopicName } from "../wire/publish.ts";
+import { Reason, reasonText } from "../wire/reason.ts";
+import { readSubscribe, readUnsubscribe, type SubscribePacket } from "../wire/subscribe_packet.ts";
+import {
+  connackProperties,
+  effectiveKeepAlive,
+  type Refusal,
+  refusal,
+  refusalFor,
+  refusalOf,
+} from "./connect.ts";
+import type { Entry } from "./entry.ts";
+import { HeldAcks, type HeldOutput } from "./held_acks.ts";
+import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
+import type { Session } from "./session.ts";
+import { IncomingTopicAliases, OutgoingTopicAliases } from "./topic_aliases.ts";
+
+type State = "awaiting CONNECT" | "connected" | "closed";
+
+const acknowledgement = new Acknowledgement();
+const properties = new Properties();
+const delivery: Delivery = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  packetId: 0,
+  identifiers: null,
+  expirySeconds: -1,
+};
+
+/** Limits of frames, the same for all connections. */
+export interface FrameLimits {
+  readonly before: Uint32Array;
+  readonly after: Uint32Array;
+}
+
+/**
+ * One Network Connection: what its packets mean, from CONNECT to the end. Synchronous: bytes come in
+ * by {@linkcode receive}, bytes go out by the outbox, at the end of the turn.
+ */
+export class Connection implements HeldOutput {
+  readonly outbox: Outbox;
+  readonly link: Link;
+  readonly listener: ListenerSettings;
+  identity: Identity | null = null;
+  session: Session | null = null;
+  connect: ConnectPacket | null = null;
+  /** Messages in flight to the client at a time: its Receive Maximum and ours. */
+  sendQuota = 0;
+  keepAliveMs = 0;
+  lastPacketAtMs: number;
+  /** Publishers that wait for this receiver. */
+  waiters: Connection[] | null = null;
+  /** Took nothing for so long that nobody waits for it any more. */
+  isStalled = false;
+  /** When the transport last got rid of something. */
+  progressAtMs = 0;
+  /** Reads no further until its own answers have been taken. */
+  waitsForItself = false;
+  /** Connect time-out, then keep alive. */
+  deadline: Deadline | null = null;
+  /** A message to it was dropped, which is logged once. */
+  hasDropped = false;
+  /** In the host's list of connections to be handled again. */
+  continues = false;
+  /** In the host's list of connections with held acknowledgements. */
+  isHolding = false;
+
+  readonly #host: Host;
+  readonly #limits: FrameLimits;
+  readonly #reader: FrameReader;
+  #state: State = "awaiting CONNECT";
+  /** A question to `Access` is open; nothing more is read until its answer. */
+  #suspended = false;
+  #held: HeldAcks | null = null;
+  #aliases: IncomingTopicAliases | null = null;
+  #version: Version = 4;
+
+  constructor(host: Host, link: Link, listener: ListenerSettings, limits: FrameLimits) {
+    this.#host = host;
+    this.link = link;
+    this.listener = listener;
+    this.#limits = limits;
+    this.#reader = new FrameReader(limits.before);
+    this.outbox = new Outbox(host);
+    this.outbox.sink = link;
+    this.lastPacketAtMs = host.nowMs;
+  }
+
+  get isConnected(): boolean {
+    return this.#state === "connected";
+  }
+
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  get version(): Version {
+    return this.#version;
+  }
+
+  /** More waits for this receiver than it should; publishers are slowed down. */
+  get isCongested(): boolean {
+    return this.outbox.waiting > this.#host.settings.maxUnsentBytes / 4;
+  }
+
+  /** Handles what the peer sent. The bytes may be reused afterwards. */
+  receive(chunk: Uint8Array, length: number): void {
+    if (this.#state === "closed") return;
+    this.#host.counters.bytesReceived += length;
+    this.#reader.feed(chunk, length);
+    this.#run();
+    this.#host.inputHandled(this);
+  }
+
+  /** The peer has closed, or the socket has failed. */
+  peerEnded(text = "connection closed by client"): void {
+    this.close({ sendWill: true, text });
+  }
+
+  /** The transport has written everything it took. */
+  drained(): void {
+    this.isStalled = false;
+    this.progressAtMs = this.#host.nowMs;
+    if (!this.isCongested) {
+      if (this.waiters !== null) this.releaseWaiters();
+      if (this.waitsForItself) {
+        this.waitsForItself = false;
+        this.link.resume();
+      }
+    }
+    if (this.session?.retainedDeliveries) this.feedRetained();
+  }
+
+  releaseWaiters(): void {
+    const waiters = this.waiters ?? [];
+    this.waiters = null;
+    for (const waiter of waiters) if (!waiter.isClosed) waiter.link.resume();
+  }
+
+  /**
+   * Looks at the time: without a CONNECT in time, or without a packet for one and a half times Keep
+   * Alive [MQTT-3.1.2-22], the connection ends. Returns when to look again.
+   */
+  due(nowMs: number): number {
+    if (this.#state === "awaiting CONNECT") {
+      this.close({ sendWill: false });
+      return Infinity;
+    }
+    if (this.keepAliveMs === 0) return Infinity;
+    const dueAtMs = this.lastPacketAtMs + this.keepAliveMs * 1.5;
+    if (nowMs < dueAtMs) return dueAtMs;
+    this.disconnect(Reason.KeepAliveTimeout);
+    return Infinity;
+  }
+
+  /** Sends a QoS 0 message, or drops it when too much waits already. */
+  sendQos0(
+    publish: Publish,
+    topic: TopicName,
+    retain: boolean,
+    identifiers: readonly number[] | null,
+    expirySeconds: number,
+  ): void {
+    const { outbox } = this;
+    const waiting = outbox.waiting, maximum = this.#host.settings.maxUnsentBytes;
+    if (waiting > maximum / 4) {
+      if (waiting > maximum) return this.#host.dropped(this.session!, "does not read");
+      if (!this.isStalled) this.#host.congested(this);
+    }
+    delivery.retain = retain;
+    delivery.identifiers = identifiers;
+    delivery.expirySeconds = expirySeconds;
+    outbox.publish(publish, topic, delivery);
+  }
+
+  /** Sends an acknowledgement when what it promises is safe. `kept`: this turn kept something of it. */
+  acknowledge(type: number, packetId: number, reason: number, kept = false): void {
+    const { journal } = this.#host;
+    const position = kept ? journal.position : 0;
+    const held = this.#held;
+    if (position <= journal.committed && (held === null || held.isEmpty)) {
+      this.outbox.acknowledge(type, packetId, reason);
+    } else {
+      this.#holding().addAcknowledgement(position, type, packetId, reason);
+    }
+  }
+
+  /** Sends a QoS 2 PUBLISH once its Packet Identifier is safe. */
+  transmitWhenSafe(entry: Entry): void {
+    const { journal } = this.#host;
+    const held = this.#held;
+    if (journal.position <= journal.committed && (held === null || held.isEmpty)) {
+      this.session!.outbound.transmitHeld(entry);
+    } else this.#holding().addTransmission(journal.position, entry);
+  }
+
+  /** Sends what waited for a commit. True: nothing waits any more. */
+  releaseHeld(committed: number): boolean {
+    this.#held?.release(committed, this);
+    return this.#held === null || this.#held.isEmpty;
+  }
+
+  answer(packet: Uint8Array, after: (() => void) | null): void {
+    this.outbox.packet(packet);
+    after?.();
+  }
+
+  transmit(entry: Entry): void {
+    this.session?.outbound.transmitHeld(entry);
+  }
+
+  /** Goes on with retained messages where the client left room. */
+  feedRetained(): void {
+    const session = this.session;
+    if (session === null) return;
+    for (let next = session.retainedDeliveries?.[0]; next !== undefined;) {
+      const result = next.feed(this.#host.nowMs);
+      if (result === "later") return this.#host.continueLater(this);
+      if (result === "waits") return;
+      session.retainedDeliveries!.shift();
+      next = session.retainedDeliveries![0];
+    }
+    session.retainedDeliveries = null;
+  }
+
+  /** Answers packets that came while an answer of `Access` was awaited, or a slice of other work. */
+  continue(): void {
+    if (this.#state === "connected" && this.session!.retainedDeliveries !== null) {
+      this.feedRetained();
+    }
+  }
+
+  /** Ends the connection with a DISCONNECT where MQTT 5 allows one. */
+  disconnect(reason: number, options: { sendWill?: boolean; text?: string } = {}): void {
+    if (this.#state === "connected" && this.#version === 5) {
+      this.outbox.packet(disconnect(reason));
+    }
+    this.close({ sendWill: options.sendWill ?? true, text: options.text ?? reasonText(reason) });
+  }
+
+  /** Ends the connection. `text` goes to the log; without it the client said goodbye. */
+  close(options: { sendWill: boolean; text?: string }): void {
+    if (this.#state === "closed") return;
+    const wasConnected = this.#state === "connected";
+    this.#state = "closed";
+    this.#held = null;
+    if (wasConnected && this.#host.logs("notice")) {
+      const ending = options.text === undefined
+        ? "disconnected."
+        : `disconnected: ${options.text}.`;
+      this.#host.log("notice", `Client ${this.#name()} [${this.link.remoteAddress}] ${ending}`);
+    }
+    this.releaseWaiters();
+    this.#host.connectionEnded(this, options.sendWill, options.text);
+    this.link.end();
+  }
+
+  #run() {
+    const reader = this.#reader;
+    try {
+      while (!this.#suspended) {
+        const frame = reader.next();
+        if (frame === Frame.Complete) {
+          this.lastPacketAtMs = this.#host.nowMs;
+          this.#packet();
+          // Set by what the packet did; the compiler takes it for unchanged.
+          if ((this.#state as State) === "closed") return;
+        } else if (frame === Frame.None) return;
+        else return this.#refuseFrame(frame);
+      }
+      reader.keepRest();
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#failed(error);
+      else {
+        this.#host.fault(error, `handling a packet of ${this.#name()}`);
+        this.close({ sendWill: true, text: "internal error" });
+      }
+    }
+  }
+
+  #packet() {
+    const { firstByte } = this.#reader;
+    const type = firstByte >> 4;
+    this.#host.counters.packetsReceived++;
+    if (type === PacketType.Publish) return this.#publish();
+    if (this.#state === "awaiting CONNECT") return this.#connect();
+    if (this.#host.logs("debug")) {
+      this.#host.log("debug", `Received packet type ${type} from ${this.#name()}`);
+    }
+    const { bytes, bodyStart, end } = this.#reader;
+    this.#checkFlags(type, firstByte & 0x0f);
+    switch (type) {
+      case PacketType.Puback:
+        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        return this.session!.outbound.puback(acknowledgement.packetId);
+      case PacketType.Pubrec:
+        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        return this.session!.outbound.pubrec(acknowledgement.packetId, acknowledgement.reason);
+      case PacketType.Pubrel:
+        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        return this.#pubrel(acknowledgement.packetId);
+      case PacketType.Pubcomp:
+        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        return this.session!.outbound.pubcomp(acknowledgement.packetId);
+      case PacketType.Subscribe:
+        return this.#subscribe(readSubscribe(bytes, bodyStart, end, this.#version));
+      case PacketType.Unsubscribe:
+        return this.#unsubscribe(bytes, bodyStart, end);
+      case PacketType.Pingreq:
+        if (bodyStart !== end) throw unanswered("PINGREQ with a body");
+        return this.outbox.packet(PINGRESP);
+      case PacketType.Disconnect:
+        return this.#disconnected(bytes, bodyStart, end);
+      case PacketType.Pingresp:
+        if (bodyStart !== end) throw unanswered("PINGRESP with a body");
+        throw protocolError("PINGRESP from a client");
+      default:
+        // CONNACK, SUBACK, UNSUBACK; and AUTH, as no authentication method is in use [MQTT-4.12.0-6]
+        throw protocolError(`packet type ${type} from a client`);
+    }
+  }
+
+  /** [MQTT-2.1.3-1]; MQTT 3.1 does not say it. */
+  #checkFlags(type: number, flags: number) {
+    if (this.#version === 3) return;
+    const withTwo = type === PacketType.Pubrel || type === PacketType.Subscribe ||
+      type === PacketType.Unsubscribe;
+    if (flags === (withTwo ? 2 : 0)) return;
+    const text = `[MQTT-2.1.3-1] flags ${flags} of packet type ${type}`;
+    const asProtocolError = type === PacketType.Pubrel || type === PacketType.Disconnect ||
+      type === PacketType.Auth || type === PacketType.Connack;
+    throw asProtocolError ? protocolError(text) : malformed(text);
+  }
+
+  #refuseFrame(frame: number) {
+    this.#host.counters.protocolErrors++;
+    const type = this.#reader.firstByte >> 4;
+    if (this.#state !== "connected" || frame === Frame.Malformed || type === PacketType.Connect) {
+      return this.close({ sendWill: true, text: "protocol error" });
+    }
+    this.disconnect(type === 0 ? Reason.ProtocolError : Reason.PacketTooLarge);
+  }
+
+  #failed(error: ProtocolError) {
+    this.#host.counters.protocolErrors++;
+    if (this.#host.logs("debug")) {
+      this.#host.log("debug", `${this.#name()} [${this.link.remoteAddress}]: ${error.message}`);
+    }
+    if (this.#state === "awaiting CONNECT") {
+      if (!error.answered) return this.close({ sendWill: false });
+      if (error instanceof UnsupportedVersion) this.#version = error.answerIn;
+      return this.#refuse(refusalFor(error));
+    }
+    if (error.answered) this.disconnect(error.reason);
+    else this.close({ sendWill: true, text: reasonText(error.reason) });
+  }
+
+  // CONNECT
+
+  #connect() {
+    const { bytes, firstByte, bodyStart, end } = this.#reader;
+    const level = readProtocolLevel(bytes, bodyStart, end);
+    this.#version = level.version;
+    if ((firstByte & 0x0f) !== 0 && level.version !== 3) throw unanswered("CONNECT's flags");
+    const connect = readConnect(bytes, level, end);
+    const { settings } = this.#host;
+    this.#host.counters.connects++;
+    const refused = refusalOf(connect, settings, this.listener);
+    if (refused !== undefined) return this.#refuse(refused);
+    const clientId = connect.clientId === "" ? this.#host.newClientId() : connect.clientId;
+    const identity: Identity = {
+      clientId,
+      userName: connect.userName,
+      remoteAddress: this.link.remoteAddress,
+      version: connect.version,
+    };
+    this.connect = connect;
+    this.identity = identity;
+    const reason = this.#host.access.authenticate(
+      identity,
+      connect,
+      (answer) => this.#resumeWith(() => this.#authenticated(connect, clientId, answer)),
+    );
+    if (reason === undefined) this.#suspend();
+    else this.#authenticated(connect, clientId, reason);
+  }
+
+  #authenticated(connect: ConnectPacket, clientId: string, reason: number) {
+    if (reason === Reason.Success) reason = this.#host.admits(clientId);
+    if (reason !== Reason.Success) return this.#refuse(refusal(reason));
+    const { settings } = this.#host;
+    this.outbox.version = connect.version;
+    this.outbox.maximumPacketSize = connect.maximumPacketSize;
+    const packet = (present: boolean) =>
+      connack(
+        connect.version,
+        present,
+        Reason.Success,
+        connackProperties(connect, clientId, settings, this.listener),
+      );
+    // [MQTT-3.1.2-24]: a CONNACK too large for the client cannot be sent, so there is no connection.
+    if (packet(false).length > connect.maximumPacketSize) return this.close({ sendWill: false });
+    this.#state = "connected";
+    this.#reader.limits = this.#limits.after;
+    this.sendQuota = Math.min(connect.receiveMaximum, settings.maxInflightMessages || 0xffff);
+    const aliases = Math.min(connect.topicAliasMaximum, this.listener.maxTopicAliasBroker);
+    if (aliases > 0) this.outbox.aliases = new OutgoingTopicAliases(aliases);
+    const keepAlive = effectiveKeepAlive(connect, settings);
+    this.keepAliveMs = keepAlive * 1000;
+    const present = this.#host.openSession(this, connect, clientId);
+    this.outbox.packet(packet(present));
+    if (this.#host.logs("notice")) {
+      const user = connect.userName === undefined ? "" : `, u'${printable(connect.userName)}'`;
+      const clean = connect.cleanStart ? 1 : 0;
+      this.#host.log(
+        "notice",
+        `New client connected from ${this.link.remoteAddress} as ${printable(clientId)} ` +
+          `(p${connect.version}, c${clean}, k${connect.keepAliveSeconds}${user}).`,
+      );
+    }
+    this.#host.connectionStarted(this);
+    this.session!.outbound.pump();
+    this.feedRetained();
+  }
+
+  #refuse({ reason, returnCode }: Refusal) {
+    if (this.#version === 5) this.outbox.packet(connack(5, false, reason));
+    else if (returnCode !== undefined) {
+      this.outbox.packet(connack(this.#version, false, returnCode));
+    }
+    if (this.#host.logs("notice")) {
+      this.#host.log(
+        "notice",
+        `Client ${this.#name()} [${this.link.remoteAddress}] disconnected: ${reasonText(reason)}.`,
+      );
+    }
+    this.close({ sendWill: false });
+  }
+
+  // PUBLISH and its acknowledgements
+
+  #publish() {
+    const host = this.#host, reader = this.#reader;
+    const publish = host.publish;
+    publish.read(
+      reader.bytes,
+      reader.start,
+      reader.bodyStart,
+      reader.end,
+      this.#version,
+      properties,
+    );
+    publish.owned = reader.owned;
+    const { counters } = host;
+    counters.publishesReceived++;
+    counters.publishBytesReceived += publish.end - publish.payloadStart;
+    const topic = publish.topicAlias < 0
+      ? host.topics.lookup(publish.bytes, publish.topicStart, publish.topicEnd)
+      : this.#aliased(publish);
+    if (topic === null) throw malformed("[MQTT-3.3.2-2] not a Topic Name");
+    if (publish.qos > this.listener.maxQos) {
+      throw new ProtocolError(Reason.QosNotSupported, "[MQTT-3.2.2-11] QoS above Maximum QoS");
+    }
+    if (publish.retain && !host.settings.retainAvailable) {
+      throw new ProtocolError(Reason.RetainNotSupported, "[MQTT-3.2.2-14] RETAIN is set");
+    }
+    if (host.access.checksPublish) {
+      const allowed = this.#mayPublish(publish, topic);
+      if (allowed === undefined) return this.#suspend();
+      if (!allowed) return this.#refusePublish(publish, Reason.NotAuthorized);
+    }
+    this.#publishAllowed(publish, topic);
+  }
+
+  /** Asks `Access`; while the answer is awaited the message is kept in a copy. */
+  #mayPublish(publish: Publish, topic: Topic): boolean | undefined {
+    let copy: Publish | undefined;
+    const allowed = this.#host.access.mayPublish(
+      this.identity!,
+      topic.name,
+      publish,
+      (answer) =>
+        this.#resumeWith(() => {
+          if (answer) this.#publishAllowed(copy!, topic);
+          else this.#refusePublish(copy!, Reason.NotAuthorized);
+        }),
+    );
+    if (allowed === undefined) copy = publish.copy(topic.bytes);
+    return allowed;
+  }
+
+  #publishAllowed(publish: Publish, topic: Topic) {
+    const host = this.#host;
+    if (topic.isSystem && !mayBePublished(topic.name)) {
+      return this.#refusePublish(publish, Reason.NotAuthorized);
+    }
+    const limit = host.settings.messageSizeLimit;
+    if (limit > 0 && publish.payloadLength > limit) {
+      return this.#refusePublish(publish, Reason.PacketTooLarge);
+    }
+    if ((publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic)) {
+      return this.#refusePublish(publish, Reason.QuotaExceeded);
+    }
+    const session = this.session!;
+    if (publish.qos === 0) {
+      host.route(publish, topic, session);
+      return;
+    }
+    const changes = host.journal.changes;
+    if (publish.qos === 1) {
+      const matched = host.route(publish, topic, session);
+      const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
+      const kept = host.journal.changes !== changes;
+      this.acknowledge(PacketType.Puback, publish.packetId, reason, kept);
+    } else {
+      session.inboundFlow().receive(publish, () => host.store(publish, topic, session), topic.name);
+      const kept = host.journal.changes !== changes;
+      this.acknowledge(PacketType.Pubrec, publish.packetId, Reason.Success, kept);
+    }
+  }
+
+  /** Answers a message that is not taken. MQTT 3 has no word for it: the message just vanishes. */
+  #refusePublish(publish: Publish, reason: number) {
+    if (this.#host.logs("debug")) {
+      this.#host.log("debug", `Denied PUBLISH from ${this.#name()} (${reasonText(reason)})`);
+    }
+    if (publish.qos === 0) return;
+    // What could not be kept must not be promised to a 3.x client either: it will send it again.
+    if (reason === Reason.QuotaExceeded && this.#version !== 5) return;
+    const type = publish.qos === 1 ? PacketType.Puback : PacketType.Pubrec;
+    this.acknowledge(type, publish.packetId, reason);
+  }
+
+  #aliased(publish: Publish): Topic | null {
+    const { topicAlias } = publish;
+    if (topicAlias > this.listener.maxTopicAlias) {
+      throw new ProtocolError(
+        Reason.TopicAliasInvalid,
+        `[MQTT-3.3.2-9] Topic Alias ${topicAlias} > ${this.listener.maxTopicAlias}`,
+      );
+    }
+    if (publish.topicStart === publish.topicEnd) {
+      const known = this.#aliases?.get(topicAlias);
+      if (known === undefined) throw protocolError(`Topic Alias ${topicAlias} was never set`);
+      return known;
+    }
+    const topic = this.#host.topics.lookup(publish.bytes, publish.topicStart, publish.topicEnd);
+    if (topic !== null) (this.#aliases ??= new IncomingTopicAliases()).set(topicAlias, topic);
+    return topic;
+  }
+
+  #pubrel(packetId: number) {
+    const host = this.#host, session = this.session!;
+    const changes = host.journal.changes;
+    const message = session.inbound?.release(packetId);
+    if (message !== undefined) this.#routeReleased(message);
+    // An unknown identifier is completed as well: the client is to forget it.
+    const kept = host.journal.changes !== changes;
+    this.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);
+  }
+
+  #routeReleased(message: StoredMessage) {
+    const host = this.#host;
+    if (message.isExpiredAt(host.nowMs)) return;
+    const { publish, topic } = message;
+    publish.messageExpirySeconds = message.expirySecondsAt(host.nowMs);
+    host.route(publish, host.topics.named(topic.name), this.session, message);
+  }
+
+  // SUBSCRIBE, UNSUBSCRIBE, DISCONNECT
+
+  #subscribe(packet: SubscribePacket, granted: number[] = []) {
+    const { access } = this.#host;
+    for (let index = granted.length; index < packet.subscriptions.length; index++) {
+      const request = packet.subscriptions[index];
+      if (request.noLocal && request.filter.startsWith("$share/")) {
+        throw protocolError("[MQTT-3.8.3-4] No Local on a Shared Subscription");
+      }
+      const reason = access.maySubscribe(
+        this.identity!,
+        request,
+        (answer) =>
+          this.#resumeWith(() => {
+            granted.push(answer);
+            this.#subscribe(packet, granted);
+          }),
+      );
+      if (reason === undefined) return this.#suspend();
+      granted.push(reason);
+    }
+    this.#subscribed(packet, granted);
+  }
+
+  #subscribed(packet: SubscribePacket, granted: readonly number[]) {
+    const host = this.#host, session = this.session!;
+    const changes = host.journal.changes;
+    const retained: (() => void)[] = [];
+    const reasons = packet.subscriptions.map((asked, index) => {
+      if (granted[index] >= 0x80) return this.#subscriptionRefused(granted[index]);
+      const qos = Math.min(granted[index], asked.qos, this.listener.maxQos) as 0 | 1 | 2;
+      const request = {
+        ...asked,
+        qos,
+        noLocal: asked.noLocal || this.connect!.bridge,
+      };
+      const isNew = !session.subscriptions?.has(request.filter);
+      const reason = host.subscribe(session, request, packet.identifier);
+      if (reason >= 0x80) return this.#subscriptionRefused(reason);
+      const wanted = request.retainHandling === 0 || request.retainHandling === 1 && isNew;
+      if (wanted) retained.push(() => host.retainedFor(session, request, packet.identifier));
+      return reason;
+    });
+    const answer = subscriptionAnswer(
+      PacketType.Suback,
+      this.#version,
+      packet.packetId,
+      reasons,
+    );
+    // The SUBACK goes before the retained messages.
+    this.#answerWhenSafe(answer, host.journal.changes !== changes, () => {
+      for (const begin of retained) begin();
+      if (retained.length > 0) this.feedRetained();
+    });
+  }
+
+  #subscriptionRefused(reason: number): number {
+    return this.#version === 5 ? reason : 0x80;
+  }
+
+  #unsubscribe(bytes: Uint8Array, bodyStart: number, end: number) {
+    const host = this.#host;
+    const packet = readUnsubscribe(bytes, bodyStart, end, this.#version);
+    const changes = host.journal.changes;
+    const reasons = packet.filters.map((filter) => host.unsubscribe(this.session!, filter));
+    const answer = subscriptionAnswer(
+      PacketType.Unsuback,
+      this.#version,
+      packet.packetId,
+      reasons,
+    );
+    this.#answerWhenSafe(answer, host.journal.changes !== changes, null);
+  }
+
+  #answerWhenSafe(packet: Uint8Array, kept: boolean, after: (() => void) | null) {
+    const { journal } = this.#host;
+    const position = kept ? journal.position : 0;
+    if (position <= journal.committed && (this.#held === null || this.#held.isEmpty)) {
+      this.answer(packet, after);
+    } else this.#holding().addAnswer(position, packet, after);
+  }
+
+  #disconnected(bytes: Uint8Array, bodyStart: number, end: number) {
+    const packet = readDisconnect(bytes, bodyStart, end, this.#version);
+    const session = this.session!;
+    if (packet.sessionExpirySeconds >= 0) {
+      if (session.sessionExpirySeconds === 0 && packet.sessionExpirySeconds > 0) {
+        throw protocolError("[MQTT-3.14.2-2] Session Expiry Interval raised from 0");
+      }
+      session.sessionExpirySeconds = packet.sessionExpirySeconds;
+      this.#host.lastingChanged(session);
+    }
+    const sendWill = this.#version === 5 && packet.reason !== Reason.Success;
+    this.close({ sendWill });
+  }
+
+  // Waiting
+
+  #suspend() {
+    this.#suspended = true;
+    this.link.pause();
+  }
+
+  /** The answer of `Access` has come, in a turn of its own. */
+  #resumeWith(act: () => void) {
+    if (this.#state === "closed") return;
+    this.#suspended = false;
+    try {
+      act();
+      // `act` may have asked the next question.
+      if (this.#suspended as boolean) return;
+      this.#run();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#failed(error);
+    } finally {
+      if (!this.#suspended && !this.isClosed) this.link.resume();
+      this.#host.inputHandled(this);
+    }
+  }
+
+  #holding(): HeldAcks {
+    if (!this.isHolding) {
+      this.isHolding = true;
+      this.#host.holds(this);
+    }
+    return this.#held ??= new HeldAcks();
+  }
+
+  #name(): string {
+    const clientId = this.identity?.clientId;
+    return clientId === undefined ? "<unknown>" : printable(clientId);
+  }
+}
+
+/** Of the names that start with `$SYS` or `$share`, only a foreign bridge's state. */
+function mayBePublished(name: string): boolean {
+  if (name.startsWith("$share/")) return false;
+  if (name !== "$SYS" && !name.startsWith("$SYS/")) return true;
+  return /^\$SYS\/broker\/connection\/[^/]+\/state$/.test(name);
+}
+
+/** Text from outside for one line of the log. */
+export function printable(text: string): string {
+  const cut = text.length > 256 ? text.slice(0, 256) + "…" : text;
+  // deno-lint-ignore no-control-regex
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?");
+}
+
+function unanswered(message: string): ProtocolError {
+  return new ProtocolError(Reason.ProtocolError, message, { answered: false });
+}

@@ -1,0 +1,359 @@
+import type { StoredMessage } from "../routing/stored_message.ts";
+import { Kind } from "../store/records.ts";
+import type { Delivery } from "../wire/outbox.ts";
+import { PacketType } from "../wire/packet_type.ts";
+import { protocolError } from "../wire/protocol_error.ts";
+import type { Publish, Qos, TopicName } from "../wire/publish.ts";
+import { Reason } from "../wire/reason.ts";
+import { Deque } from "./deque.ts";
+import { Entry, EntryState } from "./entry.ts";
+import { InFlight, PacketWindow } from "./packet_window.ts";
+import type { Host } from "./ports.ts";
+import type { Session } from "./session.ts";
+
+/** One object for all: an outbox reads it and keeps nothing of it. */
+const delivery: Delivery = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  packetId: 0,
+  identifiers: null,
+  expirySeconds: -1,
+};
+
+const PACKET_ID_MAXIMUM = 0xffff;
+
+/**
+ * The messages on their way to one session: in flight within the send quota, and behind it a queue
+ * that outlives the connection. Entries of a lasting session are kept by the journal.
+ *
+ *     deliver → [ queue ] → send → AwaitsPuback ──────────── PUBACK → done
+ *                                → AwaitsPubrec → AwaitsPubcomp ── PUBCOMP → done
+ */
+export class OutboundFlow {
+  readonly #host: Host;
+  readonly #session: Session;
+  #window: PacketWindow<Entry> | null = null;
+  #queue: Deque<Entry> | null = null;
+  #queuedBytes = 0;
+  #inflightBytes = 0;
+  /** The identifier given out last; counts on through reconnects. */
+  #packetId = 0;
+
+  constructor(host: Host, session: Session) {
+    this.#host = host;
+    this.#session = session;
+  }
+
+  get packetId(): number {
+    return this.#packetId;
+  }
+
+  get inFlight(): number {
+    return this.#window === null ? 0 : this.#window.count;
+  }
+
+  get queued(): number {
+    return this.#queue === null ? 0 : this.#queue.size;
+  }
+
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Nothing waits behind the quota, so that more may be fed without filling the queue. */
+  get hasRoom(): boolean {
+    return this.queued === 0 && this.#hasQuota(0);
+  }
+
+  /**
+   * Takes a message of QoS 1 or 2: sends it, queues it or, where a limit says so, drops it.
+   *
+   * @param stored the message in a lasting copy, when there is one already
+   */
+  deliver(
+    publish: Publish,
+    topic: TopicName,
+    qos: Qos,
+    retain: boolean,
+    identifiers: readonly number[] | null,
+    expirySeconds: number,
+    stored: StoredMessage | null,
+  ): void {
+    const session = this.#session, connection = session.connection;
+    const size = publish.payloadLength;
+    const sendNow = connection !== null && this.queued === 0 && this.#hasQuota(size);
+    if (sendNow && !session.isLasting && this.#host.settings.maxInflightBytes === 0) {
+      const packetId = this.#freePacketId();
+      delivery.qos = qos;
+      delivery.retain = retain;
+      delivery.dup = false;
+      delivery.packetId = packetId;
+      delivery.identifiers = identifiers;
+      delivery.expirySeconds = expirySeconds;
+      if (!connection.outbox.publish(publish, topic, delivery)) return;
+      const state = qos === 1 ? InFlight.AwaitsPuback : InFlight.AwaitsPubrec;
+      (this.#window ??= new PacketWindow()).set(packetId, state, null);
+      return;
+    }
+    if (!sendNow && !this.#mayQueue(size)) return;
+    const packetId = sendNow ? this.#freePacketId() : this.#nextPacketId();
+    const message = stored ?? this.#host.stored(publish, topic);
+    const entry = new Entry(session, message, packetId, qos, retain, identifiers);
+    this.#keep(entry);
+    if (sendNow) this.#send(entry);
+    else this.#enqueue(entry);
+  }
+
+  /** Queues a QoS 0 message for a client that is away. */
+  queueQos0(message: StoredMessage, retain: boolean, identifiers: readonly number[] | null): void {
+    if (!this.#mayQueue(message.publish.payloadLength)) return;
+    const entry = new Entry(this.#session, message, 0, 0, retain, identifiers);
+    this.#keep(entry);
+    this.#enqueue(entry);
+  }
+
+  /** Puts back what the store had, in the order of delivery. */
+  restore(entry: Entry): void {
+    this.#enqueue(entry);
+  }
+
+  restorePacketId(packetId: number): void {
+    this.#packetId = packetId;
+  }
+
+  /** @throws {ProtocolError} for a QoS 2 message */
+  puback(packetId: number): void {
+    const state = this.#window?.state(packetId) ?? InFlight.None;
+    if (state === InFlight.None) return;
+    if (state !== InFlight.AwaitsPuback) {
+      throw protocolError(`PUBACK for the QoS 2 message ${packetId}`);
+    }
+    this.#done(packetId);
+  }
+
+  /** @throws {ProtocolError} for a QoS 1 message */
+  pubrec(packetId: number, reason: number): void {
+    const window = this.#window;
+    const state = window === null ? InFlight.None : window.state(packetId);
+    if (state === InFlight.AwaitsPuback) {
+      throw protocolError(`PUBREC for the QoS 1 message ${packetId}`);
+    }
+    if (reason >= 0x80) {
+      if (state === InFlight.AwaitsPubrec) this.#done(packetId);
+      return;
+    }
+    const changes = this.#host.journal.changes;
+    if (state === InFlight.AwaitsPubrec) {
+      const entry = window!.entry(packetId);
+      window!.set(packetId, InFlight.AwaitsPubcomp, entry);
+      if (entry !== null) this.#released(entry);
+    }
+    // An identifier that is not known is answered as well: the client is to forget it.
+    this.#session.connection!.acknowledge(
+      PacketType.Pubrel,
+      packetId,
+      Reason.Success,
+      this.#host.journal.changes !== changes,
+    );
+  }
+
+  /** @throws {ProtocolError} for a message that has not come that far */
+  pubcomp(packetId: number): void {
+    const state = this.#window?.state(packetId) ?? InFlight.None;
+    if (state === InFlight.None) return;
+    if (state !== InFlight.AwaitsPubcomp) {
+      throw protocolError(`PUBCOMP for the message ${packetId}, which was not released`);
+    }
+    this.#done(packetId);
+  }
+
+  /** Sends from the queue what the quota allows. */
+  pump(): void {
+    const queue = this.#queue, connection = this.#session.connection;
+    if (queue === null || connection === null) return;
+    for (let entry = queue.peek(); entry !== undefined; entry = queue.peek()) {
+      if (entry.qos !== 0 && !this.#hasQuota(entry.size)) return;
+      queue.shift();
+      this.#queuedBytes -= entry.size;
+      if (entry.state !== EntryState.Released && this.#isExpired(entry)) {
+        this.#forget(entry);
+        this.#host.counters.dropped++;
+      } else if (entry.qos === 0) {
+        this.#sendQos0(entry);
+      } else {
+        if ((this.#window?.state(entry.packetId) ?? InFlight.None) !== InFlight.None) {
+          entry.packetId = this.#freePacketId();
+        }
+        this.#send(entry);
+      }
+    }
+    this.#queue = null;
+    this.#session.quotaFreed();
+  }
+
+  /** The connection is gone: what was in flight goes back to the head of the queue. */
+  suspend(): void {
+    const window = this.#window;
+    if (window === null) return;
+    this.#window = null;
+    this.#inflightBytes = 0;
+    const inFlight = window.inOrder(this.#packetId);
+    const queue = this.#queue ??= new Deque();
+    for (let index = inFlight.length - 1; index >= 0; index--) {
+      queue.unshift(inFlight[index]);
+      this.#queuedBytes += inFlight[index].size;
+    }
+    if (queue.size === 0) this.#queue = null;
+  }
+
+  /** The session ends: forgets everything. */
+  clear(): void {
+    this.suspend();
+    for (const entry of this.#queue ?? []) this.#forget(entry);
+    this.#queue = null;
+    this.#queuedBytes = 0;
+  }
+
+  /** What waited for a commit goes out. */
+  transmitHeld(entry: Entry): void {
+    // Meanwhile the session may have ended or the entry may have gone back to the queue.
+    if (this.#window?.entry(entry.packetId) !== entry) return;
+    if (!this.#transmit(entry)) this.pump();
+  }
+
+  /** False: the message is too large for the client and done with. */
+  #transmit(entry: Entry): boolean {
+    const connection = this.#session.connection!, message = entry.message!;
+    delivery.qos = entry.qos;
+    delivery.retain = entry.retain;
+    delivery.dup = entry.state === EntryState.Sent;
+    delivery.packetId = entry.packetId;
+    delivery.identifiers = entry.identifiers;
+    delivery.expirySeconds = message.expirySecondsAt(this.#host.nowMs);
+    entry.state = EntryState.Sent;
+    if (connection.outbox.publish(message.publish, message.topic, delivery)) {
+      if (entry.keptState === EntryState.Waiting && entry.number !== 0) {
+        // After a restart it has to carry DUP.
+        this.#host.journal.replace(Kind.Entry, entry.number, entry);
+      }
+      return true;
+    }
+    // [MQTT-3.1.2-25]: too large for this client counts as delivered.
+    this.#window!.delete(entry.packetId);
+    this.#inflightBytes -= entry.size;
+    this.#forget(entry);
+    return false;
+  }
+
+  #send(entry: Entry) {
+    const window = this.#window ??= new PacketWindow();
+    if (entry.state === EntryState.Released) {
+      window.set(entry.packetId, InFlight.AwaitsPubcomp, entry);
+      this.#session.connection!.acknowledge(
+        PacketType.Pubrel,
+        entry.packetId,
+        Reason.Success,
+        false,
+      );
+      return;
+    }
+    this.#inflightBytes += entry.size;
+    const state = entry.qos === 1 ? InFlight.AwaitsPuback : InFlight.AwaitsPubrec;
+    window.set(entry.packetId, state, entry);
+    if (entry.qos === 2 && entry.number !== 0) this.#session.connection!.transmitWhenSafe(entry);
+    else this.#transmit(entry);
+  }
+
+  #sendQos0(entry: Entry) {
+    const message = entry.message!;
+    delivery.qos = 0;
+    delivery.retain = entry.retain;
+    delivery.dup = false;
+    delivery.packetId = 0;
+    delivery.identifiers = entry.identifiers;
+    delivery.expirySeconds = message.expirySecondsAt(this.#host.nowMs);
+    this.#session.connection!.outbox.publish(message.publish, message.topic, delivery);
+    this.#forget(entry);
+  }
+
+  #isExpired(entry: Entry): boolean {
+    return entry.message !== null && entry.message.isExpiredAt(this.#host.nowMs);
+  }
+
+  #hasQuota(size: number): boolean {
+    const connection = this.#session.connection;
+    if (connection === null) return false;
+    const count = this.inFlight;
+    if (count >= connection.sendQuota) return false;
+    const bytesMaximum = this.#host.settings.maxInflightBytes;
+    return bytesMaximum === 0 || count === 0 || this.#inflightBytes + size <= bytesMaximum;
+  }
+
+  #mayQueue(size: number): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#host.settings;
+    if (
+      maxQueuedMessages > 0 && this.queued >= maxQueuedMessages ||
+      maxQueuedBytes > 0 && this.#queuedBytes + size > maxQueuedBytes
+    ) {
+      this.#host.dropped(this.#session, "queue full");
+      return false;
+    }
+    return true;
+  }
+
+  #enqueue(entry: Entry) {
+    (this.#queue ??= new Deque()).push(entry);
+    this.#queuedBytes += entry.size;
+  }
+
+  #keep(entry: Entry) {
+    if (!this.#session.isLasting) return;
+    entry.number = this.#host.nextNumber();
+    this.#host.keep(entry.message!);
+    this.#host.journal.create(Kind.Entry, entry.number, entry);
+  }
+
+  #forget(entry: Entry) {
+    if (entry.number === 0) return;
+    this.#host.journal.forget(Kind.Entry, entry.number);
+    if (entry.message !== null) this.#host.release(entry.message);
+    entry.number = 0;
+  }
+
+  /** PUBREC has come: only the identifier is still of use. */
+  #released(entry: Entry) {
+    const message = entry.message;
+    this.#inflightBytes -= entry.size;
+    entry.state = EntryState.Released;
+    entry.message = null;
+    if (entry.number === 0) return;
+    this.#host.journal.replace(Kind.Entry, entry.number, entry);
+    if (message !== null) this.#host.release(message);
+  }
+
+  #done(packetId: number) {
+    const window = this.#window!;
+    const entry = window.entry(packetId);
+    window.delete(packetId);
+    if (entry !== null) {
+      this.#inflightBytes -= entry.size;
+      this.#forget(entry);
+    }
+    if (this.#queue !== null) this.pump();
+    else this.#session.quotaFreed();
+  }
+
+  #nextPacketId(): number {
+    return this.#packetId = this.#packetId === PACKET_ID_MAXIMUM ? 1 : this.#packetId + 1;
+  }
+
+  /** The next identifier that is not in flight. The quota keeps at least one free. */
+  #freePacketId(): number {
+    let packetId = this.#nextPacketId();
+    while (this.#window !== null && this.#window.state(packetId) !== InFlight.None) {
+      packetId = this.#nextPacketId();
+    }
+    return packetId;
+  }
+}

@@ -1,0 +1,214 @@
+import type { Match, Subscriber } from "../routing/subscription_tree.ts";
+import type { StoredMessage } from "../routing/stored_message.ts";
+import type { Topic } from "../routing/topic.ts";
+import type { TopicTable } from "../routing/topic_table.ts";
+import type { Journal } from "../store/journal.ts";
+import type { ConnectPacket } from "../wire/connect_packet.ts";
+import type { OutboxHost } from "../wire/outbox.ts";
+import type { Publish, Qos, TopicName } from "../wire/publish.ts";
+import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
+import type { Connection } from "./connection.ts";
+import type { Session } from "./session.ts";
+
+/** What the protocol core is told once. 0 means no limit unless said otherwise. */
+export interface Settings {
+  readonly maxInflightMessages: number;
+  readonly maxInflightBytes: number;
+  readonly maxQueuedMessages: number;
+  readonly maxQueuedBytes: number;
+  readonly queueQos0Messages: boolean;
+  readonly upgradeOutgoingQos: boolean;
+  readonly allowDuplicateMessages: boolean;
+  readonly maxPacketSize: number;
+  /** Seconds. */
+  readonly maxKeepalive: number;
+  readonly messageSizeLimit: number;
+  readonly retainAvailable: boolean;
+  readonly allowZeroLengthClientid: boolean;
+  readonly autoIdPrefix: string;
+  /** Bytes that may wait unsent for one client before QoS 0 messages to it are dropped. */
+  readonly maxUnsentBytes: number;
+  /** Bytes of QoS 2 messages kept for one client until it releases them. */
+  readonly maxUnreleasedBytes: number;
+  readonly strictReceiveMaximum: boolean;
+  readonly maxSubscriptionsPerClient: number;
+  readonly maxRetainedMessages: number;
+  /** Seconds; 0: sessions expire only as the client said. */
+  readonly persistentClientExpiration: number;
+  readonly connectTimeoutSeconds: number;
+  readonly globalMaxClients: number;
+  /** Seconds between updates of $SYS; 0: none. */
+  readonly sysInterval: number;
+  /** Seconds between scans for expired retained messages; 0: only when touched. */
+  readonly retainExpiryInterval: number;
+}
+
+/** What a listener says to its clients. */
+export interface ListenerSettings {
+  /** For the log: the port, or 0. */
+  readonly port: number;
+  readonly maxQos: Qos;
+  /** Topic Aliases a client may set. */
+  readonly maxTopicAlias: number;
+  /** Topic Aliases the broker sets towards one client. */
+  readonly maxTopicAliasBroker: number;
+  readonly acceptProtocolVersions: readonly number[];
+}
+
+/** The socket as the core sees it. Implemented in `transport`. */
+export interface Link {
+  /** `address:port` of the peer. */
+  readonly remoteAddress: string;
+  /** Start writing what waits in the outbox, if no write is in flight. */
+  flush(): void;
+  /** Write what waits, then close; the peer may still be sending. */
+  end(): void;
+  /** Close at once. */
+  destroy(): void;
+  /** Read no further until {@linkcode resume}. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Who a client is, as far as access is concerned. */
+export interface Identity {
+  readonly clientId: string;
+  readonly userName: string | undefined;
+  readonly remoteAddress: string;
+  readonly version: 3 | 4 | 5;
+}
+
+/** An answer that is there at once, or comes later by the callback that was handed over. */
+export type Decision<T> = T | undefined;
+
+/**
+ * Who may do what. Each question is answered by the returned value, or, when that is undefined, by
+ * one later call of `answer`; until then the connection is read no further.
+ */
+export interface Access {
+  /** False: `mayPublish` need not be asked. */
+  readonly checksPublish: boolean;
+  /** A Reason Code: Success, or why the CONNECT is refused. */
+  authenticate(
+    identity: Identity,
+    connect: ConnectPacket,
+    answer: (reason: number) => void,
+  ): Decision<number>;
+  mayPublish(
+    identity: Identity,
+    topicName: string,
+    publish: Publish,
+    answer: (allowed: boolean) => void,
+  ): Decision<boolean>;
+  /** The granted QoS, or a Reason Code ≥ 0x80. */
+  maySubscribe(
+    identity: Identity,
+    request: SubscriptionRequest,
+    answer: (reason: number) => void,
+  ): Decision<number>;
+}
+
+/** Whoever gets messages: a session, or a subscriber inside this process. */
+export interface Receiver extends Subscriber {
+  deliver(publish: Publish, topic: Topic, match: Match<Receiver>): void;
+}
+
+/** Something that is to be looked at at a time. */
+export interface Deadline {
+  readonly atMs: number;
+}
+
+/** Counters since start. */
+export interface Counters {
+  bytesReceived: number;
+  bytesSent: number;
+  packetsReceived: number;
+  publishesReceived: number;
+  publishBytesReceived: number;
+  dropped: number;
+  connects: number;
+  sockets: number;
+  expiredSessions: number;
+  protocolErrors: number;
+  faults: number;
+}
+
+/** What the session layer sees of the broker. */
+export interface Host extends OutboxHost {
+  readonly settings: Settings;
+  readonly topics: TopicTable;
+  readonly journal: Journal;
+  readonly access: Access;
+  readonly counters: Counters;
+  /** Read into again and again while packets are handled. */
+  readonly publish: Publish;
+  /** Monotonic milliseconds, the same for the whole turn. */
+  readonly nowMs: number;
+  /** Wall clock minus monotonic clock. */
+  readonly wallOffsetMs: number;
+
+  log(type: LogType, text: string): void;
+  /** True when the type is logged: saves building the text. */
+  logs(type: LogType): boolean;
+  /** A bug: logged with its stack and counted. */
+  fault(error: unknown, doing: string): void;
+
+  newClientId(): string;
+  /** Takes over, resumes or makes the session of an accepted CONNECT. */
+  openSession(connection: Connection, connect: ConnectPacket, clientId: string): boolean;
+  /** The reason why no session can be opened for that client now, or Success. */
+  admits(clientId: string): number;
+  /** The connection is gone. `sendWill` false after a DISCONNECT that says so. */
+  connectionEnded(connection: Connection, sendWill: boolean, text: string | undefined): void;
+  /** Everything of a connection's input has been handled. */
+  inputHandled(connection: Connection): void;
+  /** Handle this connection again at the end of the turn. */
+  continueLater(connection: Connection): void;
+  /** The connection waits for a commit. */
+  holds(connection: Connection): void;
+  /** A receiver cannot keep up: whoever publishes now has to wait for it. */
+  congested(receiver: Connection): void;
+  connectionStarted(connection: Connection): void;
+
+  /**
+   * Retains and routes. True: somebody subscribed.
+   *
+   * @param message the same message in a lasting copy, when there is one
+   */
+  route(
+    publish: Publish,
+    topic: Topic,
+    publisher: Session | null,
+    message?: StoredMessage,
+  ): boolean;
+  /** False: the message would have to be kept, and there is no room for it. */
+  hasRoomFor(publish: Publish, topic: Topic): boolean;
+  /** A lasting copy of a message. */
+  store(publish: Publish, topic: TopicName, publisher: Session | null): StoredMessage;
+  /** The same of the message that is routed now; made once, however often it is asked for. */
+  stored(publish: Publish, topic: TopicName): StoredMessage;
+  /** One more record refers to the message: it is kept. */
+  keep(message: StoredMessage): void;
+  /** One less. */
+  release(message: StoredMessage): void;
+  /** A number for a new record. */
+  nextNumber(): number;
+
+  subscribe(session: Session, request: SubscriptionRequest, identifier: number): number;
+  unsubscribe(session: Session, filter: string): number;
+  /** The session's expiry has changed, so that it is kept or forgotten. */
+  lastingChanged(session: Session): void;
+  /** Begins to send the retained messages of a filter just subscribed to. */
+  retainedFor(session: Session, request: SubscriptionRequest, identifier: number): void;
+  dropped(session: Session, reason: string): void;
+}
+
+/** Mosquitto's log types. */
+export type LogType =
+  | "error"
+  | "warning"
+  | "notice"
+  | "information"
+  | "debug"
+  | "subscribe"
+  | "unsubscribe";

@@ -1,0 +1,48 @@
+import type { StoredMessage } from "../routing/stored_message.ts";
+import type { Qos } from "../wire/publish.ts";
+import type { Session } from "./session.ts";
+
+/** Messages sent in one go before other connections get their turn. */
+const SLICE = 256;
+
+/** The retained messages of one subscription, sent as fast as the client takes them. */
+export class RetainedDelivery {
+  readonly #session: Session;
+  readonly #messages: Iterator<StoredMessage, void, void>;
+  readonly #qos: Qos;
+  readonly #upgrade: boolean;
+  readonly #identifiers: readonly number[] | null;
+
+  constructor(
+    session: Session,
+    messages: Iterator<StoredMessage, void, void>,
+    qos: Qos,
+    upgrade: boolean,
+    identifier: number,
+  ) {
+    this.#session = session;
+    this.#messages = messages;
+    this.#qos = qos;
+    this.#upgrade = upgrade;
+    this.#identifiers = identifier === 0 ? null : [identifier];
+  }
+
+  /**
+   * Sends until the client has enough for now. "done": there are no more; "later": go on in the
+   * next turn; "waits": go on when the client has taken something.
+   */
+  feed(nowMs: number): "done" | "later" | "waits" {
+    const session = this.#session;
+    for (let sent = 0; sent < SLICE; sent++) {
+      if (session.connection!.isCongested || !session.outbound.hasRoom) return "waits";
+      const next = this.#messages.next();
+      if (next.done) return "done";
+      const message = next.value;
+      if (message.isExpiredAt(nowMs)) continue;
+      const { qos } = message.publish;
+      const granted = this.#upgrade || this.#qos < qos ? this.#qos : qos;
+      session.deliverRetained(message, granted, this.#identifiers, nowMs);
+    }
+    return "later";
+  }
+}

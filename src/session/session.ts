@@ -1,0 +1,143 @@
+import type { StoredMessage } from "../routing/stored_message.ts";
+import type { Match } from "../routing/subscription_tree.ts";
+import type { Topic } from "../routing/topic.ts";
+import { encodeSession, encodeSubscription } from "../store/records.ts";
+import type { WillPacket } from "../wire/connect_packet.ts";
+import type { Publish, Qos } from "../wire/publish.ts";
+import type { Connection } from "./connection.ts";
+import { InboundFlow } from "./inbound_flow.ts";
+import { OutboundFlow } from "./outbound_flow.ts";
+import type { Host, Receiver } from "./ports.ts";
+import type { RetainedDelivery } from "./retained_delivery.ts";
+
+/** A subscription as its session has it. */
+export class SessionSubscription {
+  /** Number of its record; 0: it has none. */
+  number = 0;
+
+  constructor(
+    readonly session: Session,
+    /** As in SUBSCRIBE, `$share/…` included. */
+    readonly filter: string,
+    readonly qos: Qos,
+    readonly noLocal: boolean,
+    readonly retainAsPublished: boolean,
+    readonly identifier: number,
+  ) {}
+
+  encode(): Uint8Array {
+    return encodeSubscription({
+      session: this.session.number,
+      filter: this.filter,
+      qos: this.qos,
+      noLocal: this.noLocal,
+      retainAsPublished: this.retainAsPublished,
+      identifier: this.identifier,
+    });
+  }
+}
+
+/**
+ * What the broker keeps of one Client Identifier: subscriptions, messages in both directions, the
+ * Will. Lives as long as the connection, or longer by its Session Expiry Interval.
+ */
+export class Session implements Receiver {
+  readonly clientId: string;
+  userName = "";
+  version: 3 | 4 | 5 = 4;
+  /** Null while the client is away. */
+  connection: Connection | null = null;
+  /** Seconds; 0xFFFFFFFF: never. */
+  sessionExpirySeconds = 0;
+  /** On the monotonic clock; Infinity while connected. */
+  disconnectedAtMs = Infinity;
+  will: WillPacket | null = null;
+  readonly outbound: OutboundFlow;
+  /** Made when the first QoS 2 PUBLISH comes. */
+  inbound: InboundFlow | null = null;
+  subscriptions: Map<string, SessionSubscription> | null = null;
+  /** Retained messages still to be sent, as fast as the client takes them. */
+  retainedDeliveries: RetainedDelivery[] | null = null;
+  /** Number of its record; 0: it has none. */
+  number = 0;
+  readonly #host: Host;
+
+  constructor(host: Host, clientId: string) {
+    this.#host = host;
+    this.clientId = clientId;
+    this.outbound = new OutboundFlow(host, this);
+  }
+
+  get isReady(): boolean {
+    return this.connection !== null;
+  }
+
+  /** Outlives the connection. */
+  get isLasting(): boolean {
+    return this.sessionExpirySeconds > 0;
+  }
+
+  deliver(publish: Publish, topic: Topic, match: Match<Receiver>): void {
+    const upgrade = this.#host.settings.upgradeOutgoingQos;
+    const qos = upgrade || match.qos < publish.qos ? match.qos : publish.qos;
+    const retain = publish.retain && match.retainAsPublished;
+    const connection = this.connection;
+    if (qos !== 0) {
+      this.outbound.deliver(
+        publish,
+        topic,
+        qos,
+        retain,
+        match.identifiers,
+        publish.messageExpirySeconds,
+        null,
+      );
+    } else if (connection !== null) {
+      connection.sendQos0(
+        publish,
+        topic,
+        retain,
+        match.identifiers,
+        publish.messageExpirySeconds,
+      );
+    } else if (this.#host.settings.queueQos0Messages && this.isLasting) {
+      this.outbound.queueQos0(this.#host.stored(publish, topic), retain, match.identifiers);
+    }
+  }
+
+  /** Sends a retained message. */
+  deliverRetained(
+    message: StoredMessage,
+    qos: Qos,
+    identifiers: readonly number[] | null,
+    nowMs: number,
+  ): void {
+    const { publish, topic } = message;
+    const expirySeconds = message.expirySecondsAt(nowMs);
+    if (qos === 0) {
+      this.connection!.sendQos0(publish, topic, true, identifiers, expirySeconds);
+    } else {
+      this.outbound.deliver(publish, topic, qos, true, identifiers, expirySeconds, message);
+    }
+  }
+
+  /** The flow has room for more retained messages. */
+  quotaFreed(): void {
+    if (this.retainedDeliveries !== null) this.connection?.feedRetained();
+  }
+
+  inboundFlow(): InboundFlow {
+    return this.inbound ??= new InboundFlow(this.#host, this);
+  }
+
+  encode(): Uint8Array {
+    return encodeSession({
+      clientId: this.clientId,
+      userName: this.userName,
+      version: this.version,
+      sessionExpirySeconds: this.sessionExpirySeconds,
+      disconnectedAtMs: this.disconnectedAtMs + this.#host.wallOffsetMs,
+      packetId: this.outbound.packetId,
+    });
+  }
+}
