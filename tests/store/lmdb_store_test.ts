@@ -145,8 +145,6 @@ Deno.test("a relative directory works", () =>
 Deno.test("a database of Mosquitto's at the path is told and not touched", () =>
   withDirectory(async (parent) => {
     const path = `${parent}/mosquitto.db`;
-    const theirs = bytes("\0µ\0mosquitto db\0\0\0");
-    theirs.set([0, 0xb5, 0]); // The last of them overwrites the second byte of µ in UTF-8.
     const file = new Uint8Array([0, 0xb5, 0, ...bytes("mosquitto db"), 0, 0, 0, 6]);
     Deno.writeFileSync(path, file);
     const message = await refusal("foreign", () => LmdbStore.open({ directory: path }));
@@ -156,7 +154,7 @@ Deno.test("a database of Mosquitto's at the path is told and not touched", () =>
       /mosquitto\.db is a database/,
     );
     assert.deepEqual(Deno.readFileSync(path), file);
-    Deno.writeFileSync(path, theirs.subarray(0, 3));
+    Deno.writeFileSync(path, file.subarray(0, 3));
     assert.match(await refusal("foreign", () => StoreLock.acquire(path)), /is a file/);
   }));
 

@@ -38,6 +38,7 @@ export class FaultyStore implements Store {
 
   readonly #records: Records;
   #inFlight: Commit | null = null;
+  /** Its process is gone: nothing ends any more. */
   #crashed = false;
 
   constructor(options: { automatic?: boolean } = {}, records: Records = new Map()) {
@@ -60,7 +61,6 @@ export class FaultyStore implements Store {
     assert(this.#inFlight === null, "one commit is in flight at most");
     assert(!this.closed, "commits come before closing");
     assertChanges(changes);
-    // A crashed store is deaf: the process it belonged to is gone.
     const promise = new Promise<void>((resolve, reject) => {
       const copies = changes.map(({ kind, number, value }) => ({
         kind,
