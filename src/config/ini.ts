@@ -94,8 +94,7 @@ function readEntry(line: string, place: Place, part: Part, check: Check): void {
   const value = raw.trim();
   const quote = /^(["']).*\1$/s.test(value) && value.length > 1 ? value[0] : "";
   const beforeComment = quote === "" ? /^((?:[^\\;#]|\\.)*)[;#]/s.exec(value)?.[1] ?? "" : "";
-  // deno-lint-ignore no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(value.replaceAll("\t", " "))) {
+  if (/\p{Cc}/u.test(value.replaceAll("\t", " "))) {
     check.mistake(place, "Malformed UTF-8 in configuration.");
   } else if (/\S$/.test(beforeComment)) {
     const hint = "; and # begin a comment: quote the value, or put a blank before the comment";

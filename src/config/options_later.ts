@@ -14,6 +14,7 @@ interface Extra {
   listenerNeed?: OptionRow["listenerNeed"];
   lastWins?: true;
   refusal?: string;
+  bytesMaximum?: number;
 }
 
 /** Name, value, default in words, release that brought it, whether a reload applies it, meaning. */
@@ -97,7 +98,7 @@ const LISTENER: Later[] = [
     "2.1",
     true,
     "auto_id_prefix of one listener.",
-    { listenerNeed: "declared", refusal: "'{name}' length must be <= 50." },
+    { listenerNeed: "declared", refusal: "'{name}' length must be <= 50.", bytesMaximum: 50 },
   ],
   ["bind_interface", "text", "all", "1.6", false, "Network interface to listen on."],
   ["socket_domain", "word", "both", "1.5.5", false, "Restricts the listener to ipv4 or ipv6."],

@@ -113,8 +113,7 @@ function readText(
   label: string,
 ): Reading {
   // What MQTT forbids in its strings, Mosquitto forbids here.
-  // deno-lint-ignore no-control-regex
-  if (!text.isWellFormed() || /[\u0000-\u001f\u007f-\u009f]/.test(text)) {
+  if (!text.isWellFormed() || /\p{Cc}/u.test(text)) {
     return {
       message: "Malformed UTF-8 in configuration.",
       hint: `'${label}' has bytes that are no text`,

@@ -54,7 +54,9 @@ function confFile(): string {
     else lines.push(`#${row.name} ${example(row)}`);
     return lines.join("\n");
   });
-  const ofListener = listeners.map((row) => {
+  // Mosquitto's older spelling first: what follows it would no longer belong to the listener line.
+  const older = listeners.filter(({ name }) => name === "port" || name === "bind_address");
+  const ofListener = [...older, ...listeners.filter((row) => !older.includes(row))].map((row) => {
     const value = row.shipped ?? example(row);
     return [...describe(row, "#"), `${row.shipped === undefined ? "#" : ""}${row.name} ${value}`]
       .join("\n");
