@@ -31,7 +31,7 @@ function readFile(
 }
 
 function readSetting(line: string, place: Place, files: ConfigurationFiles, check: Check): void {
-  const match = /^([ \t]*)([^ \t]+)([ \t]*)(.*?)[ \t]*$/s.exec(line);
+  const match = /^([ \t]*)([^ \t]+)([ \t]*)(.*)$/s.exec(line.trimEnd());
   if (match === null || line.startsWith("#")) return;
   const [, before, name, between, text] = match;
   const setting = {

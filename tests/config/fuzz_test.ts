@@ -77,3 +77,31 @@ Deno.test("any command line gives an answer", () => {
     assert(["run", "check", "help", "version", "refuse"].includes(parseArguments(words).action));
   }));
 });
+
+Deno.test("lines of a million characters are read in a moment and do not overflow", () => {
+  const million = 1_000_000;
+  const lines = [
+    `admin_token ${"a".repeat(million)}`,
+    `admin_token = ${"a".repeat(million)}`,
+    `admin_token = a${" ".repeat(million)}b`,
+    `admin_token a${" ".repeat(million)}b`,
+    `admin_token = "${"a".repeat(million)}`,
+    `admin_token = ${"\\;".repeat(million)}#`,
+    `${"a".repeat(million)} = 1`,
+    `${" ".repeat(million)}sys_interval 1`,
+    `[${"a ".repeat(million)}`,
+    `sys_interval ${"1 ".repeat(million)}`,
+    `listener ${"1 ".repeat(million)}`,
+    `listener ${"1".repeat(million)}`,
+    `accept_protocol_versions ${"3,".repeat(million)}`,
+  ];
+  for (const file of ["a.conf", "a.ini"]) {
+    for (const line of lines) {
+      const loaded = loadConfiguration({ file }, {
+        read: () => new TextEncoder().encode(line),
+        list: () => [],
+      });
+      assert("mistakes" in loaded || "configuration" in loaded);
+    }
+  }
+});
