@@ -1,3 +1,4 @@
+import type { LogType } from "../log.ts";
 import { RetainedMessages } from "../routing/retained_messages.ts";
 import { StoredMessage } from "../routing/stored_message.ts";
 import { type Match, SubscriptionTree } from "../routing/subscription_tree.ts";
@@ -11,7 +12,6 @@ import type {
   Host,
   Link,
   ListenerSettings,
-  LogType,
   Receiver,
   Settings,
 } from "../session/ports.ts";

@@ -1,4 +1,4 @@
-import { RetainedMessages } from "../routing/retained_messages.ts";
+import type { RetainedMessages } from "../routing/retained_messages.ts";
 import { StoredMessage } from "../routing/stored_message.ts";
 import type { TopicTable } from "../routing/topic_table.ts";
 import { Entry, EntryState } from "../session/entry.ts";

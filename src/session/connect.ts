@@ -1,6 +1,6 @@
 import type { ConnackProperties } from "../wire/answers.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
-import { ProtocolError } from "../wire/protocol_error.ts";
+import type { ProtocolError } from "../wire/protocol_error.ts";
 import { Reason, ReturnCode, returnCodeFor } from "../wire/reason.ts";
 import type { ListenerSettings, Settings } from "./ports.ts";
 

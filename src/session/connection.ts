@@ -260,7 +260,7 @@ export class Connection implements HeldOutput {
     const wasConnected = this.#state === "connected";
     this.#state = "closed";
     this.#held = null;
-    if (wasConnected && this.#host.logs("notice")) {
+    if (wasConnected && this.#logsConnections()) {
       const ending = options.text === undefined
         ? "disconnected."
         : `disconnected: ${options.text}.`;
@@ -425,7 +425,7 @@ export class Connection implements HeldOutput {
     this.keepAliveMs = keepAlive * 1000;
     const present = this.#host.openSession(this, connect, clientId);
     this.outbox.packet(packet(present));
-    if (this.#host.logs("notice")) {
+    if (this.#logsConnections()) {
       const user = connect.userName === undefined ? "" : `, u'${printable(connect.userName)}'`;
       const clean = connect.cleanStart ? 1 : 0;
       this.#host.log(
@@ -444,7 +444,7 @@ export class Connection implements HeldOutput {
     else if (returnCode !== undefined) {
       this.outbox.packet(connack(this.#version, false, returnCode));
     }
-    if (this.#host.logs("notice")) {
+    if (this.#logsConnections()) {
       this.#host.log(
         "notice",
         `Client ${this.#name()} [${this.link.remoteAddress}] disconnected: ${reasonText(reason)}.`,
@@ -710,6 +710,10 @@ export class Connection implements HeldOutput {
       this.#host.holds(this);
     }
     return this.#held ??= new HeldAcks();
+  }
+
+  #logsConnections(): boolean {
+    return this.#host.settings.connectionMessages && this.#host.logs("notice");
   }
 
   #name(): string {

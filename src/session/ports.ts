@@ -1,3 +1,4 @@
+import type { LogType } from "../log.ts";
 import type { Match, Subscriber } from "../routing/subscription_tree.ts";
 import type { StoredMessage } from "../routing/stored_message.ts";
 import type { Topic } from "../routing/topic.ts";
@@ -37,6 +38,8 @@ export interface Settings {
   readonly persistentClientExpiration: number;
   readonly connectTimeoutSeconds: number;
   readonly globalMaxClients: number;
+  /** Log who connects and disconnects. */
+  readonly connectionMessages: boolean;
   /** Seconds between updates of $SYS; 0: none. */
   readonly sysInterval: number;
   /** Seconds between scans for expired retained messages; 0: only when touched. */
@@ -202,13 +205,3 @@ export interface Host extends OutboxHost {
   retainedFor(session: Session, request: SubscriptionRequest, identifier: number): void;
   dropped(session: Session, reason: string): void;
 }
-
-/** Mosquitto's log types. */
-export type LogType =
-  | "error"
-  | "warning"
-  | "notice"
-  | "information"
-  | "debug"
-  | "subscribe"
-  | "unsubscribe";

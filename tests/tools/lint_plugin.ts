@@ -8,13 +8,13 @@
 
 /** Which layers and packages a layer may import; what stands in no list may not be imported. */
 const layers = new Map([
-  ["wire", { layers: [], packages: ["mqtt-packet", "node:buffer"] }],
+  ["wire", { layers: [], packages: [] }],
   ["store", { layers: [], packages: ["lmdb", "node:*"] }],
   ["routing", { layers: ["wire", "store"], packages: [] }],
   ["session", { layers: ["wire", "routing", "store"], packages: [] }],
   ["broker", { layers: ["wire", "routing", "store", "session"], packages: [] }],
-  ["access", { layers: ["routing", "session"], packages: ["node:*"] }],
-  ["transport", { layers: ["wire", "broker"], packages: ["node:*"] }],
+  ["access", { layers: ["wire", "routing", "session"], packages: ["node:*"] }],
+  ["transport", { layers: ["wire", "session", "broker"], packages: ["node:*"] }],
   ["bridge", { layers: ["wire", "session", "broker", "transport"], packages: ["node:*"] }],
   ["admin", { layers: ["broker"], packages: ["hono", "node:*"] }],
   [

@@ -1,0 +1,53 @@
+/**
+ * Sabethes, an MQTT broker.
+ *
+ *     import { createBroker } from "./mod.ts";
+ *     await using broker = await createBroker({ listeners: [{ port: 1883, address: "127.0.0.1" }] });
+ *
+ * Run as a program it takes Mosquitto's command line; `deno serve mod.ts` serves its HTTP interface.
+ *
+ * @module
+ */
+import type { CreateBrokerOptions, EmbeddedBroker } from "./src/embedding.ts";
+
+export type {
+  BrokerEvents,
+  CreateBrokerOptions,
+  EmbeddedBroker as Broker,
+  LocalSubscription,
+  Message,
+  PublishOptions,
+} from "./src/embedding.ts";
+export type { AccessHooks, Client, PublishRequest } from "./src/access/hooks.ts";
+export type { BrokerOptions, ListenerOptions } from "./src/config/options.ts";
+
+/**
+ * Starts a broker in this process: no listener unless one is given, nothing on disk unless
+ * `persistence` is asked for. On loopback addresses clients need no name, unless `allowAnonymous` or
+ * a hook `authenticate` says otherwise.
+ *
+ * @throws {ConfigurationError} with every mistake of the options
+ * @throws {StoreError} when the store is held by another broker or damaged
+ * @throws {ListenError} when a port cannot be opened
+ */
+export async function createBroker(options: CreateBrokerOptions = {}): Promise<EmbeddedBroker> {
+  // Read only when it is wanted: the command line answers faster without it.
+  const { EmbeddedBroker } = await import("./src/embedding.ts");
+  return await EmbeddedBroker.start(options);
+}
+
+let served: Promise<EmbeddedBroker> | undefined;
+
+/** For `deno serve mod.ts`: a broker without ports of its own behind this HTTP server. */
+// deno-lint-ignore no-default-export
+export default {
+  async fetch(request: Request): Promise<Response> {
+    served ??= createBroker();
+    return await (await served).app.fetch(request);
+  },
+};
+
+if (import.meta.main) {
+  const { main } = await import("./src/main.ts");
+  Deno.exit(await main(Deno.args));
+}

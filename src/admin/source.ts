@@ -1,0 +1,14 @@
+import type { Broker } from "../broker/broker.ts";
+
+/** What the HTTP interface shows and does; given to it by whoever starts it. */
+export interface AdminSource {
+  /** Null while the store is still being read. */
+  broker(): Broker | null;
+  /** Whether clients are served, and why not. */
+  readiness(): { readonly ready: boolean; readonly reason: string };
+  /** Options in force by their names in a configuration file, secrets left out, each with its origin. */
+  configuration(): readonly { name: string; value: unknown; origin: string }[];
+  readonly version: string;
+  /** Bearer token that every request but /healthz, /readyz and /version needs; null: none. */
+  readonly token: string | null;
+}

@@ -1,0 +1,332 @@
+import type { AccessHooks, Client } from "./access/hooks.ts";
+import type { Observer } from "./broker/broker.ts";
+import { configurationFromOptions } from "./config/configuration_from_options.ts";
+import { isLoopback } from "./config/configuration.ts";
+import type { BrokerOptions } from "./config/options.ts";
+import { Log } from "./log.ts";
+import type { Match } from "./routing/subscription_tree.ts";
+import { parseFilter } from "./routing/subscription_tree.ts";
+import type { Topic } from "./routing/topic.ts";
+import { Server } from "./server.ts";
+import type { Receiver } from "./session/ports.ts";
+import type { Session } from "./session/session.ts";
+import type { Publish, Qos } from "./wire/publish.ts";
+import { decodeUserProperties, encodeProperties } from "./wire/property_list.ts";
+import { isTopicFilter, isTopicNameText } from "./wire/utf8.ts";
+
+/** A message as an embedding program gets it. */
+export interface Message {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly qos: Qos;
+  readonly retain: boolean;
+  /** User Properties in the sender's order. */
+  readonly userProperties: readonly (readonly [name: string, value: string])[];
+  /** The payload as text. */
+  text(): string;
+}
+
+/** How {@linkcode EmbeddedBroker.publish} sends a message. */
+export interface PublishOptions {
+  qos?: Qos;
+  retain?: boolean;
+  /** Seconds. */
+  messageExpiryInterval?: number;
+  contentType?: string;
+  responseTopic?: string;
+  correlationData?: Uint8Array;
+  userProperties?: readonly (readonly [name: string, value: string])[];
+}
+
+/** The events and what they carry. */
+export interface BrokerEvents {
+  connect: { client: Client };
+  /** `reason` is undefined when the client said goodbye. */
+  disconnect: { client: Client; reason: string | undefined };
+  subscribe: { client: Client; filter: string; qos: Qos };
+  unsubscribe: { client: Client; filter: string };
+  /** `client` is null for what the program itself or a $SYS update publishes. */
+  publish: { client: Client | null; message: Message };
+  drop: { clientId: string; reason: string };
+}
+
+/** Options of `createBroker`: those of the configuration file in camel case, and hooks. */
+export type CreateBrokerOptions = BrokerOptions & AccessHooks & {
+  /** Takes the log's lines, each with its line end; without it nothing is logged. */
+  log?: (line: string) => void;
+};
+
+type Listener<Name extends keyof BrokerEvents> = (event: BrokerEvents[Name]) => void;
+
+/** A subscription inside the process. Ends with `unsubscribe`, `using` or its loop. */
+export interface LocalSubscription extends AsyncIterable<Message>, Disposable {
+  unsubscribe(): void;
+}
+
+/** Messages that wait for a slow `for await` loop; the oldest are dropped beyond it. */
+const LOCAL_QUEUE_MAXIMUM = 10_000;
+
+/** A broker inside this process. Made by `createBroker`, ended by `close` or `await using`. */
+export class EmbeddedBroker implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #listeners: Map<keyof BrokerEvents, Set<Listener<never>>>;
+  readonly #local = new Set<LocalReceiver>();
+
+  private constructor(server: Server, listeners: Map<keyof BrokerEvents, Set<Listener<never>>>) {
+    this.#server = server;
+    this.#listeners = listeners;
+  }
+
+  /**
+   * Starts a broker.
+   *
+   * @throws {ConfigurationError} with every mistake of the options, {StoreError}, {ListenError}
+   */
+  static async start(options: CreateBrokerOptions): Promise<EmbeddedBroker> {
+    const { authenticate, authorizePublish, authorizeSubscribe, log, ...rest } = options;
+    const listeners = new Map<keyof BrokerEvents, Set<Listener<never>>>();
+    const emit = <Name extends keyof BrokerEvents>(name: Name, event: () => BrokerEvents[Name]) => {
+      const handlers = listeners.get(name) as Set<Listener<Name>> | undefined;
+      if (handlers === undefined || handlers.size === 0) return;
+      const value = event();
+      // Not in the middle of a turn: a handler may call the broker.
+      for (const handler of handlers) queueMicrotask(() => handler(value));
+    };
+    const server = await Server.start({
+      configuration: configurationFromOptions(withAnonymousDefault(rest)),
+      hooks: withoutUndefined({ authenticate, authorizePublish, authorizeSubscribe }),
+      log: logFor(log, rest),
+      observer: observerFor(emit, listeners),
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+    return new EmbeddedBroker(server, listeners);
+  }
+
+  /** The addresses it listens on, in the order of the options. */
+  addresses(): Deno.NetAddr[] {
+    return this.#server.listeners.map((listener) => listener.address);
+  }
+
+  /**
+   * The address of the first listener: with port 0 the one the system chose.
+   *
+   * @throws {Error} without a listener
+   */
+  address(): Deno.NetAddr {
+    const [first] = this.addresses();
+    if (first === undefined) throw new Error("the broker has no listener");
+    return first;
+  }
+
+  /** The HTTP interface, to be mounted in another Hono app. */
+  get app(): Server["app"] {
+    return this.#server.app;
+  }
+
+  /**
+   * Publishes. Returns whether anybody subscribes to the topic.
+   *
+   * @throws {TypeError} for what is no Topic Name
+   */
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): boolean {
+    if (!isTopicNameText(topic)) throw new TypeError(`not a Topic Name: ${topic}`);
+    return this.#server.broker.publishMessage({
+      topic,
+      payload: typeof payload === "string" ? new TextEncoder().encode(payload) : payload,
+      qos: options.qos,
+      retain: options.retain,
+      messageExpirySeconds: options.messageExpiryInterval,
+      properties: encodeProperties(options),
+    });
+  }
+
+  /**
+   * Subscribes inside the process: with a callback, or as an async iterator.
+   *
+   *     for await (const message of broker.subscribe("sensors/#")) console.log(message.text());
+   *
+   * @throws {TypeError} for what is no Topic Filter
+   */
+  subscribe(filter: string, callback?: (message: Message) => void): LocalSubscription {
+    const parsed = isTopicFilter(filter) ? parseFilter(filter) : null;
+    if (parsed === null) throw new TypeError(`not a Topic Filter: ${filter}`);
+    const { tree, retained } = this.#server.broker;
+    const receiver = new LocalReceiver(callback, () => {
+      tree.unsubscribe(parsed.filter, receiver, parsed.group);
+      this.#local.delete(receiver);
+    });
+    tree.subscribe(parsed.filter, {
+      subscriber: receiver,
+      qos: 2,
+      noLocal: false,
+      retainAsPublished: false,
+      identifier: 0,
+    }, parsed.group);
+    this.#local.add(receiver);
+    if (parsed.group === null) {
+      for (const message of retained.matching(parsed.filter)) {
+        receiver.take(messageOf(message.publish, message.topic.name, true));
+      }
+    }
+    return receiver;
+  }
+
+  on<Name extends keyof BrokerEvents>(name: Name, listener: Listener<Name>): this {
+    let handlers = this.#listeners.get(name);
+    if (handlers === undefined) this.#listeners.set(name, handlers = new Set());
+    handlers.add(listener as Listener<never>);
+    return this;
+  }
+
+  off<Name extends keyof BrokerEvents>(name: Name, listener: Listener<Name>): this {
+    this.#listeners.get(name)?.delete(listener as Listener<never>);
+    return this;
+  }
+
+  /** Writes to disk what is not there yet. */
+  save(): void {
+    this.#server.save();
+  }
+
+  /** Ends in order: clients told, Wills sent, everything saved. */
+  async close(): Promise<void> {
+    for (const receiver of this.#local) receiver.unsubscribe();
+    await this.#server.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Gives the messages of one local subscription to a callback or to loops. */
+class LocalReceiver implements Receiver, LocalSubscription {
+  readonly isReady = true;
+  readonly #callback: ((message: Message) => void) | undefined;
+  readonly #onEnd: () => void;
+  #queue: Message[] = [];
+  #wake: (() => void) | null = null;
+  #ended = false;
+
+  constructor(callback: ((message: Message) => void) | undefined, onEnd: () => void) {
+    this.#callback = callback;
+    this.#onEnd = onEnd;
+  }
+
+  deliver(publish: Publish, topic: Topic, match: Match<Receiver>): void {
+    this.take(messageOf(publish, topic.name, publish.retain && match.retainAsPublished));
+  }
+
+  take(message: Message): void {
+    const callback = this.#callback;
+    if (callback !== undefined) return queueMicrotask(() => callback(message));
+    if (this.#queue.push(message) > LOCAL_QUEUE_MAXIMUM) this.#queue.shift();
+    this.#wake?.();
+  }
+
+  unsubscribe(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd();
+    this.#wake?.();
+  }
+
+  [Symbol.dispose](): void {
+    this.unsubscribe();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    try {
+      while (!this.#ended) {
+        const queue = this.#queue;
+        this.#queue = [];
+        yield* queue;
+        if (this.#queue.length > 0 || this.#ended) continue;
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        this.#wake = null;
+      }
+    } finally {
+      this.unsubscribe();
+    }
+  }
+}
+
+function messageOf(publish: Publish, topic: string, retain: boolean): Message {
+  const payload = publish.payload().slice();
+  const properties = publish.forwarded().slice();
+  return {
+    topic,
+    payload,
+    qos: publish.qos,
+    retain,
+    get userProperties() {
+      return decodeUserProperties(properties);
+    },
+    text: () => new TextDecoder().decode(payload),
+  };
+}
+
+function observerFor(
+  emit: <Name extends keyof BrokerEvents>(name: Name, event: () => BrokerEvents[Name]) => void,
+  listeners: Map<keyof BrokerEvents, Set<Listener<never>>>,
+): Observer {
+  const clients = new WeakMap<Session, Client>();
+  const clientOf = (session: Session): Client => {
+    const identity = session.connection?.identity;
+    if (identity) {
+      clients.set(session, {
+        clientId: identity.clientId,
+        userName: identity.userName,
+        remoteAddress: identity.remoteAddress,
+        protocolVersion: identity.version,
+      });
+    }
+    return clients.get(session) ?? {
+      clientId: session.clientId,
+      userName: session.userName || undefined,
+      remoteAddress: "",
+      protocolVersion: session.version,
+    };
+  };
+  return {
+    connected: (session) => {
+      const client = clientOf(session);
+      emit("connect", () => ({ client }));
+    },
+    disconnected: (session, reason) =>
+      emit("disconnect", () => ({ client: clientOf(session), reason })),
+    subscribed: (session, { filter, qos }) =>
+      emit("subscribe", () => ({ client: clientOf(session), filter, qos })),
+    unsubscribed: (session, filter) =>
+      emit("unsubscribe", () => ({ client: clientOf(session), filter })),
+    dropped: ({ clientId }, reason) => emit("drop", () => ({ clientId, reason })),
+    published: (publish, topic, publisher) => {
+      if (!listeners.get("publish")?.size) return;
+      const client = publisher === null ? null : clientOf(publisher);
+      const message = messageOf(publish, topic.name, publish.retain);
+      emit("publish", () => ({ client, message }));
+    },
+  };
+}
+
+/** What only this machine can reach may be used without a name, unless the options say otherwise. */
+function withAnonymousDefault(options: BrokerOptions): BrokerOptions {
+  if (options.allowAnonymous !== undefined) return options;
+  const addresses = (options.listeners ?? []).map(({ address }) => address ?? null);
+  const isLocal = addresses.every((address) => address !== null && isLoopback(address));
+  return { ...options, allowAnonymous: isLocal };
+}
+
+function logFor(write: ((line: string) => void) | undefined, options: BrokerOptions): Log {
+  const types = write === undefined
+    ? []
+    : options.logType ?? ["error", "warning", "notice", "information"];
+  const timestamp = options.logTimestamp ?? true;
+  return new Log({ destinations: [], types, timestamp }, write ?? (() => {}));
+}
+
+function withoutUndefined(hooks: AccessHooks): AccessHooks {
+  return Object.fromEntries(Object.entries(hooks).filter(([, hook]) => hook !== undefined));
+}

@@ -1,0 +1,359 @@
+import type { AccessHooks } from "./access/hooks.ts";
+import { HookAccess } from "./access/hooks.ts";
+import { createAdminApp } from "./admin/app.ts";
+import { AdminServer } from "./admin/server.ts";
+import type { AdminSource } from "./admin/source.ts";
+import { Broker, type Observer } from "./broker/broker.ts";
+import type { Restored } from "./broker/restore.ts";
+import type { Configuration } from "./config/configuration.ts";
+import { camelCase } from "./config/option_row.ts";
+import { findOption } from "./config/options.ts";
+import type { Log } from "./log.ts";
+import type { Settings } from "./session/ports.ts";
+import { LmdbStore } from "./store/lmdb_store.ts";
+import { MemoryStore } from "./store/memory_store.ts";
+import { type Store, StoreError } from "./store/store.ts";
+import { StoreLock } from "./store/store_lock.ts";
+import { TcpListener } from "./transport/tcp_listener.ts";
+import { VERSION } from "./version.ts";
+
+/** What a server is made of. */
+export interface ServerOptions {
+  readonly configuration: Configuration;
+  readonly hooks: AccessHooks;
+  readonly log: Log;
+  readonly observer: Observer | null;
+  /** Nothing more can be kept: whoever runs the process ends it. */
+  onFatal(error: Error): void;
+}
+
+/** A listener could not be opened: which, and what the system said. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** How long clients get to take their DISCONNECT at a stop. */
+const DRAIN_MS = 1000;
+/** setTimeout counts in 31 bits. */
+const TIMER_MAXIMUM_MS = 1e9;
+
+/**
+ * The broker with its sockets, its disk and its clock. Starting goes: lock the store, open the ports,
+ * open the store, restore, accept; so a start that fails has changed nothing.
+ */
+export class Server {
+  readonly configuration: Configuration;
+  readonly broker: Broker;
+  readonly listeners: readonly TcpListener[];
+  readonly #store: Store;
+  readonly #log: Log;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAtMs = Infinity;
+  #isStopped = false;
+  readonly #admin: AdminServer | null;
+  readonly #source: AdminSource;
+  #app: ReturnType<typeof createAdminApp> | null = null;
+
+  private constructor(
+    options: ServerOptions,
+    store: Store,
+    listeners: TcpListener[],
+    source: AdminSource,
+    admin: AdminServer | null,
+  ) {
+    const { configuration, log } = options;
+    const { global } = configuration;
+    this.configuration = configuration;
+    this.listeners = listeners;
+    this.#store = store;
+    this.#log = log;
+    this.#source = source;
+    this.#admin = admin;
+    this.broker = new Broker(settingsOf(configuration), {
+      clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
+      store,
+      journal: {
+        durability: global.persistence ? global.durability : "none",
+        autosaveIntervalSeconds: global.autosaveInterval,
+        autosaveOnChanges: global.autosaveOnChanges,
+        onFatal: options.onFatal,
+        log: (line) => log.log("error", `Error: ${line}`),
+      },
+      access: new HookAccess(
+        options.hooks,
+        global.allowAnonymous,
+        (error, doing) => this.broker.fault(error, doing),
+      ),
+      endOfTurn: (run) => queueMicrotask(run),
+      nextTurn: (run) => void setTimeout(run, 0),
+      wakeAt: (atMs) => this.#wakeAt(atMs),
+      random: () => crypto.getRandomValues(new Int32Array(1))[0],
+      randomUuid: () => crypto.randomUUID(),
+      log: (type, text) => log.log(type, text),
+      logs: (type) => log.logs(type),
+      observer: options.observer,
+      version: `sabethes version ${VERSION}`,
+    });
+  }
+
+  /** @throws {StoreError} or {ListenError}; then nothing was changed and nothing is open */
+  static async start(options: ServerOptions): Promise<Server> {
+    const { configuration, log } = options;
+    log.log("information", `sabethes version ${VERSION} starting`);
+    for (const notice of configuration.notices) log.log("warning", notice);
+    const lock = configuration.global.persistence ? lockStore(configuration, log) : null;
+    const listeners: TcpListener[] = [];
+    let server: Server | null = null;
+    const source = adminSource(configuration, () => server);
+    let admin: AdminServer | null = null;
+    let store: Store;
+    const closePorts = async () => {
+      for (const listener of listeners) await listener.close();
+      await admin?.close();
+    };
+    try {
+      for (const listener of configuration.listeners) {
+        listeners.push(openListener(configuration, listener, log));
+      }
+      admin = openAdmin(configuration, source, log);
+      store = lock === null ? new MemoryStore() : await openStore(configuration, lock, log);
+    } catch (error) {
+      lock?.abandon();
+      await closePorts();
+      throw error;
+    }
+    const starting = new Server(options, store, listeners, source, admin);
+    try {
+      const startedAtMs = performance.now();
+      const restored = starting.broker.restore();
+      starting.#logStart(lock?.directory ?? null, restored, performance.now() - startedAtMs);
+    } catch (error) {
+      await store.close();
+      await closePorts();
+      throw error;
+    }
+    server = starting;
+    server.broker.start();
+    for (const listener of listeners) listener.start(server.broker);
+    return server;
+  }
+
+  /** The HTTP interface as an app of its own, for embedding. Made when it is first asked for. */
+  get app(): ReturnType<typeof createAdminApp> {
+    return this.#app ??= createAdminApp(this.#source);
+  }
+
+  /** Whether clients are served and what they send can be kept. */
+  readiness(): { ready: boolean; reason: string } {
+    if (this.#isStopped) return { ready: false, reason: "the broker is stopping" };
+    const health = this.#store.health();
+    if (!health.writable) return { ready: false, reason: health.reason };
+    if (!this.broker.journal.accepting) return { ready: false, reason: "the store takes nothing" };
+    return { ready: true, reason: "" };
+  }
+
+  /** Writes to disk what is not there yet. */
+  save(): void {
+    if (!this.configuration.global.persistence) return;
+    this.#log.log("information", "Saving to disk.");
+    this.broker.journal.save();
+  }
+
+  /** Ends in order: no new client, clients told, Wills sent, everything saved. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#log.log("information", `sabethes version ${VERSION} terminating`);
+    await Promise.all(this.listeners.map((listener) => listener.close()));
+    this.broker.stop();
+    await Promise.all(this.listeners.map((listener) => listener.drain(DRAIN_MS)));
+    await this.#admin?.close();
+    // Time goes on until the last commit: the journal watches it.
+    await this.broker.journal.close();
+    clearTimeout(this.#timer);
+    this.#timerAtMs = -Infinity;
+  }
+
+  #wakeAt(atMs: number) {
+    if (atMs >= this.#timerAtMs) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    const delay = Math.max(0, Math.min(atMs - performance.now(), TIMER_MAXIMUM_MS));
+    this.#timer = setTimeout(() => {
+      this.#timerAtMs = Infinity;
+      this.broker.wake();
+    }, delay);
+  }
+
+  #logStart(directory: string | null, restored: Restored, tookMs: number) {
+    const { global } = this.configuration;
+    const info = (text: string) => this.#log.log("information", text);
+    if (directory === null) {
+      info("Persistence is off: sessions, queues and retained messages end with the process.");
+      return;
+    }
+    info(
+      `Store: ${directory}, restored ${restored.sessions} clients, ${restored.subscriptions} ` +
+        `subscriptions, ${restored.entries} client messages and ${restored.retained} retained ` +
+        `messages in ${tookMs.toFixed(0)} ms.`,
+    );
+    if (restored.orphans > 0) {
+      this.#log.log("warning", `Removed ${restored.orphans} records that belonged to nothing.`);
+    }
+    info(`Durability: ${durabilityText(global)}`);
+  }
+}
+
+/** What a crash can lose. */
+function durabilityText(global: Configuration["global"]): string {
+  switch (global.durability) {
+    case "sync":
+      return "sync. What is acknowledged is on disk; a crash or power failure loses none of it.";
+    case "async":
+      return "async. A crash or power failure can lose the last 100 ms, acknowledged or not.";
+    case "autosave": {
+      const interval = global.autosaveInterval;
+      const lost = interval <= 0
+        ? "everything since the start or the last SIGUSR1"
+        : `up to ${interval} ${global.autosaveOnChanges ? "changes" : "seconds"}`;
+      return `autosave. A crash can lose ${lost}, acknowledged or not.`;
+    }
+  }
+}
+
+function lockStore(configuration: Configuration, log: Log): StoreLock {
+  const { persistenceLocation, persistenceFile } = configuration.global;
+  const location = persistenceLocation.replace(/\/+$/, "");
+  const directory = location === "" && !persistenceLocation.startsWith("/")
+    ? persistenceFile
+    : `${location}/${persistenceFile}`;
+  try {
+    return StoreLock.acquire(directory);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.reason !== "foreign") throw error;
+    // A drop-in finds Mosquitto's own database here. It stays as it is, ours goes beside it.
+    const beside = `${directory}.lmdb`;
+    log.log("warning", `Warning: ${error.message}`);
+    log.log("warning", `Warning: the store is kept in ${beside}; nothing is imported.`);
+    return StoreLock.acquire(beside);
+  }
+}
+
+function openStore(configuration: Configuration, lock: StoreLock, log: Log): Promise<LmdbStore> {
+  const { global } = configuration;
+  return LmdbStore.open({
+    directory: lock.directory,
+    lock,
+    onDamage: global.persistenceOnDamage,
+    minimumFreeBytes: global.persistenceMinFree,
+    log: (line) => log.log("warning", line),
+  });
+}
+
+function openListener(
+  configuration: Configuration,
+  listener: Configuration["listeners"][number],
+  log: Log,
+): TcpListener {
+  const { global } = configuration;
+  try {
+    const opened = TcpListener.open({
+      port: listener.port,
+      address: listener.address,
+      maxQos: listener.maxQos as 0 | 1 | 2,
+      maxTopicAlias: listener.maxTopicAlias,
+      maxTopicAliasBroker: listener.maxTopicAliasBroker,
+      acceptProtocolVersions: listener.acceptProtocolVersions,
+      maxConnections: Math.max(0, listener.maxConnections),
+      globalMaxConnections: Math.max(0, global.globalMaxConnections),
+      noDelay: global.setTcpNodelay,
+    });
+    const { hostname, port } = opened.address;
+    const family = hostname.includes(":") ? "ipv6" : "ipv4";
+    log.log("information", `Opening ${family} listen socket on port ${port} (${hostname}).`);
+    return opened;
+  } catch (error) {
+    const at = `${listener.address ?? "*"}:${listener.port}`;
+    const text = error instanceof Error ? error.message : String(error);
+    throw new ListenError(`cannot listen on ${at}: ${text}`, { cause: error });
+  }
+}
+
+function openAdmin(
+  configuration: Configuration,
+  source: AdminSource,
+  log: Log,
+): AdminServer | null {
+  const endpoint = configuration.global.adminListener;
+  if (endpoint === null) return null;
+  try {
+    const admin = AdminServer.open(source, endpoint);
+    const { hostname, port } = admin.address;
+    log.log("information", `Opening HTTP listen socket on port ${port} (${hostname}).`);
+    return admin;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new ListenError(`cannot listen on ${endpoint.address}:${endpoint.port}: ${text}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What the HTTP interface sees; there is no server while it is starting. */
+function adminSource(configuration: Configuration, server: () => Server | null): AdminSource {
+  const { global, listeners, origins } = configuration;
+  return {
+    broker: () => server()?.broker ?? null,
+    readiness: () => server()?.readiness() ?? { ready: false, reason: "the broker is starting" },
+    configuration: () =>
+      [...origins].map(([name, origin]) => ({
+        name,
+        value: findOption(name)?.secret ? "(secret)" : valueOf(name, global, listeners),
+        origin,
+      })),
+    version: VERSION,
+    token: global.adminToken === "" ? null : global.adminToken,
+  };
+}
+
+/** The value of `option` or `listener[0].option`. */
+function valueOf(
+  name: string,
+  global: Configuration["global"],
+  listeners: Configuration["listeners"],
+): unknown {
+  const [, index, option] = /^listener\[(\d+)\]\.(.*)$/.exec(name) ?? [];
+  const values = index === undefined ? global : listeners[Number(index)];
+  return (values as unknown as Record<string, unknown>)[camelCase(option ?? name)];
+}
+
+/** The core's settings; negative numbers are Mosquitto's other way to say "no limit". */
+function settingsOf({ global }: Configuration): Settings {
+  const limit = (value: number) => Math.max(0, value);
+  return {
+    maxInflightMessages: limit(global.maxInflightMessages),
+    maxInflightBytes: limit(global.maxInflightBytes),
+    maxQueuedMessages: limit(global.maxQueuedMessages),
+    maxQueuedBytes: limit(global.maxQueuedBytes),
+    queueQos0Messages: global.queueQos0Messages,
+    upgradeOutgoingQos: global.upgradeOutgoingQos,
+    allowDuplicateMessages: global.allowDuplicateMessages,
+    maxPacketSize: limit(global.maxPacketSize),
+    maxKeepalive: global.maxKeepalive,
+    messageSizeLimit: global.messageSizeLimit,
+    retainAvailable: global.retainAvailable,
+    allowZeroLengthClientid: global.allowZeroLengthClientid,
+    autoIdPrefix: global.autoIdPrefix,
+    maxUnsentBytes: global.maxUnsentBytes,
+    maxUnreleasedBytes: global.maxUnreleasedBytes,
+    strictReceiveMaximum: global.strictReceiveMaximum,
+    maxSubscriptionsPerClient: global.maxSubscriptionsPerClient,
+    maxRetainedMessages: global.maxRetainedMessages,
+    persistentClientExpiration: global.persistentClientExpiration,
+    connectTimeoutSeconds: global.connectTimeout,
+    globalMaxClients: limit(global.globalMaxClients),
+    connectionMessages: global.connectionMessages,
+    sysInterval: global.sysInterval,
+    retainExpiryInterval: global.retainExpiryInterval * 60,
+  };
+}

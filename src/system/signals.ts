@@ -1,0 +1,62 @@
+/**
+ * The signals a broker answers. SIGUSR1 needs a way of its own: Deno opens its inspector when it
+ * comes, which would let every local user run code in this process, and no flag turns that off.
+ */
+export interface SignalHandlers {
+  /** SIGINT, SIGTERM. */
+  stop(): void;
+  /** SIGUSR1. */
+  save(): void;
+  /** SIGHUP. */
+  reload(): void;
+}
+
+const SIGUSR1 = 10;
+/** What `signal` returns when the disposition was to ignore. */
+const SIG_IGN = 1n;
+/** Deno installs its own handler half a second after the start: look more often until then. */
+const EARLY_POLL_MS = 50, EARLY_POLLS = 30, POLL_MS = 500;
+
+/** Installs the handlers; the returned function removes them. */
+export function installSignals(handlers: SignalHandlers): () => void {
+  const listeners: [Deno.Signal, () => void][] = [
+    ["SIGINT", () => handlers.stop()],
+    ["SIGTERM", () => handlers.stop()],
+    ["SIGHUP", () => handlers.reload()],
+  ];
+  for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+  const stopWatching = Deno.build.os === "linux" ? watchSigusr1(() => handlers.save()) : () => {};
+  return () => {
+    for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+    stopWatching();
+  };
+}
+
+/**
+ * Watches SIGUSR1 without JavaScript in a signal handler: the handler is libc's own `sigignore`,
+ * which sets the disposition to "ignore" when it runs. Asking for the disposition tells that, and
+ * arms it again, in the same call.
+ */
+function watchSigusr1(act: () => void): () => void {
+  const { symbols, close } = Deno.dlopen(libc(), {
+    dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
+    signal: { parameters: ["i32", "pointer"], result: "pointer" },
+  });
+  const sigignore = symbols.dlsym(null, new TextEncoder().encode("sigignore\0"));
+  symbols.signal(SIGUSR1, sigignore);
+  let polls = 0;
+  let timer: ReturnType<typeof setTimeout>;
+  const poll = () => {
+    if (Deno.UnsafePointer.value(symbols.signal(SIGUSR1, sigignore)) === SIG_IGN) act();
+    timer = setTimeout(poll, polls++ < EARLY_POLLS ? EARLY_POLL_MS : POLL_MS);
+  };
+  timer = setTimeout(poll, EARLY_POLL_MS);
+  return () => {
+    clearTimeout(timer);
+    close();
+  };
+}
+
+function libc(): string {
+  return (Deno.build.env as string | undefined) === "musl" ? "libc.so" : "libc.so.6";
+}

@@ -1,0 +1,189 @@
+import { borrowBuffer, LARGEST_BUFFER, returnBuffer } from "../wire/buffer_pool.ts";
+import type { Outbox } from "../wire/outbox.ts";
+import type { Link } from "../session/ports.ts";
+
+/** A byte stream in both directions; `Deno.Conn` is one. */
+export interface ByteStream {
+  /** Null: the peer sends nothing more. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** May write less than asked. */
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+}
+
+/** Whoever handles the bytes: a connection of the core. */
+export interface Endpoint {
+  readonly outbox: Outbox;
+  receive(chunk: Uint8Array, length: number): void;
+  peerEnded(text?: string): void;
+  drained(): void;
+}
+
+/** What the link reports. */
+export interface LinkHost {
+  bytesSent(count: number): void;
+  /** The stream is closed; told once. */
+  linkClosed(link: StreamLink): void;
+  /** An exception that is nobody's: a defect. */
+  fault(error: unknown, doing: string): void;
+}
+
+/** An idle connection's read buffer. A read that fills it moves the connection to a large one. */
+const IDLE_BUFFER_BYTES = 256;
+/** Reads that would have fitted into the small buffer before the large one is given back. */
+const QUIET_READS = 8;
+/** How long the peer gets to take what was written last, and to close, before it is cut off. */
+const LINGER_MS = 2000;
+
+/**
+ * Carries one connection over a byte stream: one read and at most one write in flight. What is sent
+ * last is followed by a half-close, and the peer's remaining bytes are read and thrown away, since
+ * closing with unread bytes would reset the connection and lose what was just written.
+ */
+export class StreamLink implements Link {
+  readonly remoteAddress: string;
+  readonly #stream: ByteStream;
+  readonly #host: LinkHost;
+  #endpoint: Endpoint | null = null;
+  #outbox: Outbox | null = null;
+  #isWriting = false;
+  /** The core is done with this connection: write what waits, then close. */
+  #isEnding = false;
+  #isClosed = false;
+  #peerEnded = false;
+  #isPaused = false;
+  #wakeReader: (() => void) | null = null;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(stream: ByteStream, remoteAddress: string, host: LinkHost) {
+    this.#stream = stream;
+    this.remoteAddress = remoteAddress;
+    this.#host = host;
+  }
+
+  /** Reads until the end. The returned promise never rejects. */
+  async run(endpoint: Endpoint): Promise<void> {
+    this.#endpoint = endpoint;
+    this.#outbox = endpoint.outbox;
+    let ending: string | undefined;
+    try {
+      await this.#read(endpoint);
+    } catch (error) {
+      if (!isNetworkError(error)) this.#host.fault(error, "reading from a connection");
+      ending = this.#isClosed ? undefined : "connection lost";
+    }
+    this.#peerEnded = true;
+    endpoint.peerEnded(ending);
+    this.#endpoint = null;
+    if (!this.#isWriting) this.destroy();
+  }
+
+  flush(): void {
+    if (!this.#isWriting && !this.#isClosed) void this.#write();
+  }
+
+  end(): void {
+    if (this.#isEnding || this.#isClosed) return;
+    this.#isEnding = true;
+    // A paused reader would never see the peer's end.
+    this.resume();
+    const nothingWaits = !this.#isWriting && (this.#outbox === null || this.#outbox.isEmpty);
+    if (this.#peerEnded && nothingWaits) return this.destroy();
+    this.#linger = setTimeout(() => this.destroy(), LINGER_MS);
+    if (nothingWaits) this.#halfClose();
+  }
+
+  destroy(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = this.#isEnding = true;
+    clearTimeout(this.#linger);
+    this.resume();
+    this.#outbox?.discard();
+    try {
+      this.#stream.close();
+    } catch {
+      // Closed by the peer's reset before: there is nothing left to close.
+    }
+    this.#host.linkClosed(this);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    const wake = this.#wakeReader;
+    this.#wakeReader = null;
+    wake?.();
+  }
+
+  async #read(endpoint: Endpoint): Promise<void> {
+    const small = new Uint8Array(IDLE_BUFFER_BYTES);
+    let large: Uint8Array<ArrayBuffer> | null = null;
+    let quiet = 0;
+    try {
+      for (;;) {
+        if (this.#isPaused) {
+          await new Promise<void>((resolve) => this.#wakeReader = resolve);
+          continue;
+        }
+        const buffer: Uint8Array = large ?? small;
+        const length = await this.#stream.read(buffer);
+        if (length === null || this.#isClosed) return;
+        if (!this.#isEnding) endpoint.receive(buffer, length);
+        if (large === null) {
+          if (length === IDLE_BUFFER_BYTES) large = borrowBuffer(LARGEST_BUFFER);
+        } else if (length > IDLE_BUFFER_BYTES) quiet = 0;
+        else if (++quiet === QUIET_READS) {
+          returnBuffer(large);
+          large = null;
+          quiet = 0;
+        }
+      }
+    } finally {
+      if (large !== null) returnBuffer(large);
+    }
+  }
+
+  async #write(): Promise<void> {
+    const outbox = this.#outbox!;
+    this.#isWriting = true;
+    try {
+      for (let part = outbox.take(); part !== null; part = outbox.take()) {
+        let written = await this.#stream.write(part);
+        while (written < part.length) written += await this.#stream.write(part.subarray(written));
+        this.#host.bytesSent(part.length);
+        outbox.written();
+        if (this.#isClosed) return;
+        this.#endpoint?.drained();
+      }
+    } catch (error) {
+      outbox.written();
+      if (!isNetworkError(error)) this.#host.fault(error, "writing to a connection");
+      return this.destroy();
+    } finally {
+      this.#isWriting = false;
+    }
+    if (!this.#isEnding) return;
+    if (this.#peerEnded) this.destroy();
+    else this.#halfClose();
+  }
+
+  #halfClose() {
+    // Fails when the peer has reset the connection; the reader sees that as well.
+    this.#stream.closeWrite().catch(() => this.destroy());
+  }
+}
+
+/** What a socket does to us, as opposed to what we do wrong. */
+function isNetworkError(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.TimedOut || error instanceof Deno.errors.UnexpectedEof ||
+    error instanceof Error && "code" in error && typeof error.code === "string" &&
+      /^E(HOSTUNREACH|NETUNREACH|NETDOWN|PIPE|CONNRESET|TIMEDOUT)$/.test(error.code);
+}
