@@ -88,6 +88,7 @@ export class Sessions {
     session.connection = connection;
     session.disconnectedAtMs = Infinity;
     connection.session = session;
+    session.inbound?.resume();
     this.#connected++;
     this.keep(session);
     return present;

@@ -530,7 +530,8 @@ export class Connection implements HeldOutput {
       this.acknowledge(PacketType.Puback, publish.packetId, reason, kept);
     } else {
       session.inboundFlow().receive(publish, () => host.store(publish, topic, session), topic.name);
-      const kept = host.journal.changes !== changes;
+      // What is sent again changes nothing, but its first record may still be on its way to the disk.
+      const kept = session.isLasting || host.journal.changes !== changes;
       this.acknowledge(PacketType.Pubrec, publish.packetId, Reason.Success, kept);
     }
   }
@@ -571,7 +572,7 @@ export class Connection implements HeldOutput {
     const message = session.inbound?.release(packetId);
     if (message !== undefined) this.#routeReleased(message);
     // An unknown identifier is completed as well: the client is to forget it.
-    const kept = host.journal.changes !== changes;
+    const kept = session.isLasting || host.journal.changes !== changes;
     this.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);
   }
 

@@ -1,6 +1,6 @@
 import type { StoredMessage } from "../routing/stored_message.ts";
 import { encodeReceived, Kind } from "../store/records.ts";
-import { ProtocolError } from "../wire/protocol_error.ts";
+import { ProtocolError, protocolError } from "../wire/protocol_error.ts";
 import type { Publish } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
 import type { Host } from "./ports.ts";
@@ -11,6 +11,8 @@ export class Received {
   readonly session: Session;
   readonly packetId: number;
   readonly message: StoredMessage;
+  /** How often it came again on this connection. */
+  repeats = 0;
   /** Number of its record; 0: it has none. */
   number = 0;
 
@@ -52,13 +54,17 @@ export class InboundFlow {
    * Takes a QoS 2 PUBLISH. What stands under the same identifier with the same content is the same
    * message; with another content it is replaced.
    *
-   * @throws {ProtocolError} 0x93 when more is kept than the limits allow
+   * @throws {ProtocolError} 0x82 when it comes for the third time, 0x93 when more is kept than the limits allow
    */
   receive(publish: Publish, message: () => StoredMessage, topicName: string): void {
     const { packetId } = publish;
     const before = this.#received.get(packetId);
     if (before !== undefined) {
-      if (isSame(before.message, publish, topicName)) return;
+      if (isSame(before.message, publish, topicName)) {
+        // Nothing is lost on a connection that lives: who repeats himself twice is out of step.
+        if (++before.repeats > 1) throw protocolError(`PUBLISH ${packetId} for the third time`);
+        return;
+      }
       this.#remove(before);
     }
     const { maxUnreleasedBytes, strictReceiveMaximum, maxInflightMessages } = this.#host.settings;
@@ -75,6 +81,11 @@ export class InboundFlow {
       );
     }
     this.add(new Received(this.#session, packetId, message()), true);
+  }
+
+  /** A new connection: the client may send again what it sent on the last one. */
+  resume(): void {
+    for (const received of this.#received.values()) received.repeats = -1;
   }
 
   /** Adds a message, from the wire or from the store. */

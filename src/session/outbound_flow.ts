@@ -143,7 +143,6 @@ export class OutboundFlow {
       if (state === InFlight.AwaitsPubrec) this.#done(packetId);
       return;
     }
-    const changes = this.#host.journal.changes;
     if (state === InFlight.AwaitsPubrec) {
       const entry = window!.entry(packetId);
       window!.set(packetId, InFlight.AwaitsPubcomp, entry);
@@ -154,7 +153,7 @@ export class OutboundFlow {
       PacketType.Pubrel,
       packetId,
       Reason.Success,
-      this.#host.journal.changes !== changes,
+      this.#session.isLasting,
     );
   }
 
@@ -254,7 +253,7 @@ export class OutboundFlow {
         PacketType.Pubrel,
         entry.packetId,
         Reason.Success,
-        false,
+        this.#session.isLasting,
       );
       return;
     }

@@ -100,7 +100,7 @@ export function readConnect(
   let at = level.flagsAt;
   if (at + 3 > end) throw silent("CONNECT ends before Keep Alive");
   const flags = bytes[at];
-  if ((flags & 1) !== 0 && version !== 3) throw malformed("[MQTT-3.1.2-3] reserved flag is set");
+  if ((flags & 1) !== 0 && version !== 3) throw silent("[MQTT-3.1.2-3] reserved flag is set");
   const cleanStart = (flags & 2) !== 0;
   const hasWill = (flags & 4) !== 0;
   const willQos = flags >> 3 & 3;
@@ -108,7 +108,7 @@ export function readConnect(
   const hasPassword = (flags & 0x40) !== 0, hasUserName = (flags & 0x80) !== 0;
   if (willQos === 3) throw silent("[MQTT-3.1.2-12] Will QoS 3");
   if (!hasWill && (willQos !== 0 || willRetain)) {
-    throw malformed("[MQTT-3.1.2-11] Will QoS or Will Retain without a Will");
+    throw silent("[MQTT-3.1.2-11] Will QoS or Will Retain without a Will");
   }
   if (version !== 5 && hasPassword && !hasUserName) {
     throw silent("[MQTT-3.1.2-22 v3] Password without User Name");
@@ -153,13 +153,15 @@ export function readConnect(
   const clientId = decodeUtf8(bytes, fields.start, fields.end);
   const will = hasWill ? readWill(fields, version, willQos as Qos, willRetain) : undefined;
   let userName: string | undefined, password: Uint8Array | undefined;
-  if (hasUserName) {
+  // MQTT 3.1 lets a client promise a field and leave it out at the end.
+  const mayBeAbsent = version === 3;
+  if (hasUserName && !(mayBeAbsent && fields.at === end)) {
     if (!fields.next() || !isUtf8String(bytes, fields.start, fields.end)) {
       throw silent("[MQTT-3.1.3-12] User Name is absent or ill-formed");
     }
     userName = decodeUtf8(bytes, fields.start, fields.end);
   }
-  if (hasPassword) {
+  if (hasPassword && !(mayBeAbsent && fields.at === end)) {
     if (!fields.next()) throw silent("Password is absent");
     password = bytes.slice(fields.start, fields.end);
   }
