@@ -18,7 +18,7 @@ import type {
 import type { Session } from "../session/session.ts";
 import { Journal, type JournalOptions } from "../store/journal.ts";
 import { Kind, PRESENT } from "../store/records.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoreHealth } from "../store/store.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
 import type { Outbox, SentCounters } from "../wire/outbox.ts";
 import { Publish, type Qos, type TopicName } from "../wire/publish.ts";
@@ -227,6 +227,11 @@ export class Broker implements Host {
 
   get isStopping(): boolean {
     return this.#isStopping;
+  }
+
+  /** Whether the store takes more, and its size on disk. */
+  storeHealth(): StoreHealth {
+    return this.#ports.store.health();
   }
 
   statistics(): Statistics {

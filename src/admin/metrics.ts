@@ -1,0 +1,87 @@
+import type { Broker } from "../broker/broker.ts";
+
+type Statistics = ReturnType<Broker["statistics"]>;
+type Metric = readonly [type: "counter" | "gauge", name: string, help: string];
+
+/** The name behind `sabethes_` and the meaning of each number; none can be forgotten. */
+const METRICS: Readonly<Record<keyof Statistics, Metric>> = {
+  uptimeSeconds: ["gauge", "uptime_seconds", "Seconds since the broker started."],
+  clientsTotal: ["gauge", "clients_total", "Sessions, connected or not."],
+  clientsConnected: ["gauge", "clients_connected", "Clients connected now."],
+  clientsDisconnected: [
+    "gauge",
+    "clients_disconnected",
+    "Lasting sessions whose client is away.",
+  ],
+  clientsMaximum: ["gauge", "clients_maximum", "Most sessions there were at a time."],
+  clientsExpired: ["counter", "clients_expired_total", "Sessions ended by their expiry."],
+  socketsAccepted: ["counter", "sockets_accepted_total", "Network connections accepted."],
+  connectsReceived: ["counter", "connects_received_total", "CONNECT packets received."],
+  messagesReceived: ["counter", "packets_received_total", "MQTT packets of any type received."],
+  messagesSent: ["counter", "packets_sent_total", "MQTT packets of any type sent."],
+  bytesReceived: ["counter", "received_bytes_total", "Bytes received from clients."],
+  bytesSent: ["counter", "sent_bytes_total", "Bytes sent to clients."],
+  publishMessagesReceived: ["counter", "publish_received_total", "PUBLISH packets received."],
+  publishMessagesSent: ["counter", "publish_sent_total", "PUBLISH packets sent."],
+  publishMessagesDropped: [
+    "counter",
+    "publish_dropped_total",
+    "Messages dropped on their way to a client: a full queue, a slow reader, an expiry.",
+  ],
+  publishBytesReceived: [
+    "counter",
+    "publish_received_bytes_total",
+    "Payload bytes of PUBLISH packets received.",
+  ],
+  publishBytesSent: [
+    "counter",
+    "publish_sent_bytes_total",
+    "Payload bytes of PUBLISH packets sent.",
+  ],
+  subscriptions: ["gauge", "subscriptions", "Subscriptions, shared ones apart."],
+  sharedSubscriptions: ["gauge", "shared_subscriptions", "Shared subscriptions."],
+  retainedMessages: ["gauge", "retained_messages", "Retained messages, those of $SYS included."],
+  storeMessages: ["gauge", "stored_messages", "Messages kept for lasting sessions or retained."],
+  storeBytes: ["gauge", "stored_payload_bytes", "Payload bytes of the messages kept."],
+  protocolErrors: [
+    "counter",
+    "protocol_errors_total",
+    "Connections ended because the client broke the protocol.",
+  ],
+  faults: ["counter", "faults_total", "Defects of the broker that were caught and logged."],
+};
+
+/** Prometheus' text format 0.0.4. */
+export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** All numbers of the broker and those of its process. */
+export function metricsText(broker: Broker, version: string, ready: boolean): string {
+  const statistics = broker.statistics();
+  const health = broker.storeHealth();
+  const memory = Deno.memoryUsage();
+  const lines: string[] = [];
+  const add = (name: string, type: string, help: string, value: number, labels = "") =>
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name}${labels} ${value}`);
+  for (const [key, [type, name, help]] of Object.entries(METRICS)) {
+    add(`sabethes_${name}`, type, help, statistics[key as keyof Statistics]);
+  }
+  const label = `{version="${version.replaceAll(/["\\\n]/g, "_")}"}`;
+  add("sabethes_build_info", "gauge", "The version that runs; always 1.", 1, label);
+  add("sabethes_ready", "gauge", "1 while clients are served, as /readyz says.", Number(ready));
+  add("sabethes_store_bytes", "gauge", "Bytes of the store on disk.", health.bytes);
+  add(
+    "sabethes_store_writable",
+    "gauge",
+    "1 while the store takes what has to be kept.",
+    Number(health.writable),
+  );
+  add(
+    "sabethes_commits_total",
+    "counter",
+    "Batches that have been written to the store.",
+    broker.journal.committed,
+  );
+  add("process_resident_memory_bytes", "gauge", "Resident memory.", memory.rss);
+  add("sabethes_heap_used_bytes", "gauge", "JavaScript heap in use.", memory.heapUsed);
+  return `${lines.join("\n")}\n`;
+}
