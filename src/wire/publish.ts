@@ -87,7 +87,8 @@ export class Publish {
     } else this.packetId = 0;
     this.propertiesAt = at;
     this.messageExpirySeconds = this.topicAlias = -1;
-    this.verbatim = true;
+    // [MQTT-1.5.5-1]: a Remaining Length that ends in an idle byte is not passed on.
+    this.verbatim = bodyStart - start === 2 || bytes[bodyStart - 1] !== 0;
     if (version === 5) this.#readProperties(at, properties);
     else {
       this.payloadStart = at;

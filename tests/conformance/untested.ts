@@ -3,17 +3,6 @@
  * for one takes it off here, and the matrix test insists on it.
  */
 export const untested: readonly string[] = [
-  "MQTT-1.5.4-1",
-  "MQTT-1.5.4-2",
-  "MQTT-1.5.4-3",
-  "MQTT-1.5.5-1",
-  "MQTT-1.5.7-1",
-  "MQTT-2.1.3-1",
-  "MQTT-2.2.1-2",
-  "MQTT-2.2.1-4",
-  "MQTT-2.2.1-5",
-  "MQTT-2.2.1-6",
-  "MQTT-2.2.2-1",
   "MQTT-3.1.0-2",
   "MQTT-3.1.2-1",
   "MQTT-3.1.2-2",
@@ -218,10 +207,6 @@ export const untested: readonly string[] = [
   "MQTT-4.12.0-6",
   "MQTT-4.13.1-1",
   "MQTT-4.13.2-1",
-  "MQTT-1.5.3-1 v3",
-  "MQTT-1.5.3-2 v3",
-  "MQTT-2.2.2-2 v3",
-  "MQTT-2.3.1-1 v3",
   "MQTT-3.1.2-1 v3",
   "MQTT-3.1.2-2 v3",
   "MQTT-3.1.2-4 v3",
