@@ -21,7 +21,7 @@ import { Kind, PRESENT } from "../store/records.ts";
 import type { Store, StoreHealth } from "../store/store.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
 import type { Outbox, SentCounters } from "../wire/outbox.ts";
-import { Publish, type Qos, type TopicName } from "../wire/publish.ts";
+import { Publish, type Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import { newCounters, newSentCounters, type Statistics } from "./counters.ts";
@@ -204,7 +204,7 @@ export class Broker implements Host {
     messageExpirySeconds?: number;
   }): boolean {
     const topic = this.topics.named(message.topic);
-    const publish = Publish.of({ ...message, topic: topic.bytes });
+    const publish = Publish.of(message);
     this.#beginTurn();
     return this.route(publish, topic, null);
   }
@@ -498,15 +498,15 @@ export class Broker implements Host {
     return matched;
   }
 
-  stored(publish: Publish, topic: TopicName): StoredMessage {
+  stored(publish: Publish, topic: Topic): StoredMessage {
     return this.#stored ??= this.store(publish, topic, this.#publisher);
   }
 
-  store(publish: Publish, topic: TopicName, publisher: Session | null): StoredMessage {
+  store(publish: Publish, topic: Topic, publisher: Session | null): StoredMessage {
     const seconds = publish.messageExpirySeconds;
     return new StoredMessage({
       topic,
-      publish: publish.copy(topic.bytes),
+      publish: publish.copy(),
       expiresAtMs: seconds < 0 ? Infinity : this.nowMs + seconds * 1000,
       clientId: publisher?.clientId ?? "",
       userName: publisher?.userName ?? "",
@@ -541,6 +541,7 @@ export class Broker implements Host {
       return;
     }
     const message = this.stored(publish, topic);
+    message.publish.detach();
     const before = this.retained.set(message);
     // $SYS is made anew at each start.
     if (!topic.isSystem || !topic.name.startsWith("$SYS/")) {
@@ -581,7 +582,7 @@ export class Broker implements Host {
   #publishSys(topicName: string, value: string) {
     const topic = this.topics.named(topicName);
     const payload = new TextEncoder().encode(value);
-    const publish = Publish.of({ topic: topic.bytes, payload, qos: 2, retain: true });
+    const publish = Publish.of({ payload, qos: 2, retain: true });
     this.route(publish, topic, null);
   }
 

@@ -60,7 +60,6 @@ export function restore(
     const topicName = decodeUtf8(record.topic, 0, record.topic.length);
     const topic = topics.named(topicName);
     const publish = Publish.of({
-      topic: topic.bytes,
       properties: record.properties,
       payload: record.payload,
       qos: record.qos as Qos,

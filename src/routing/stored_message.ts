@@ -1,12 +1,13 @@
 import { encodeMessage } from "../store/records.ts";
-import type { Publish, TopicName } from "../wire/publish.ts";
+import type { Publish } from "../wire/publish.ts";
+import type { Topic } from "./topic.ts";
 
 /**
  * A message that waits or is retained: one copy, shared by all that refer to it. While anything
  * refers to it that has to outlive the process, it has a record under its number.
  */
 export class StoredMessage {
-  readonly topic: TopicName;
+  readonly topic: Topic;
   /** In bytes of its own. */
   readonly publish: Publish;
   /** On the monotonic clock; Infinity: never. */
@@ -22,7 +23,7 @@ export class StoredMessage {
   readonly #wallOffsetMs: number;
 
   constructor(parts: {
-    topic: TopicName;
+    topic: Topic;
     publish: Publish;
     expiresAtMs: number;
     clientId: string;

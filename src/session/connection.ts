@@ -59,7 +59,8 @@ export class Connection implements HeldOutput {
   readonly listener: ListenerSettings;
   identity: Identity | null = null;
   session: Session | null = null;
-  connect: ConnectPacket | null = null;
+  /** The client is a bridge of a foreign broker: its subscriptions are No Local. */
+  isBridge = false;
   /** Messages in flight to the client at a time: its Receive Maximum and ours. */
   sendQuota = 0;
   keepAliveMs = 0;
@@ -390,7 +391,7 @@ export class Connection implements HeldOutput {
       remoteAddress: this.link.remoteAddress,
       version: connect.version,
     };
-    this.connect = connect;
+    this.isBridge = connect.bridge;
     this.identity = identity;
     const reason = this.#host.access.authenticate(
       identity,
@@ -501,7 +502,7 @@ export class Connection implements HeldOutput {
           else this.#refusePublish(copy!, Reason.NotAuthorized);
         }),
     );
-    if (allowed === undefined) copy = publish.copy(topic.bytes);
+    if (allowed === undefined) copy = publish.copy();
     return allowed;
   }
 
@@ -581,7 +582,7 @@ export class Connection implements HeldOutput {
     if (message.isExpiredAt(host.nowMs)) return;
     const { publish, topic } = message;
     publish.messageExpirySeconds = message.expirySecondsAt(host.nowMs);
-    host.route(publish, host.topics.named(topic.name), this.session, message);
+    host.route(publish, topic, this.session, message);
   }
 
   // SUBSCRIBE, UNSUBSCRIBE, DISCONNECT
@@ -618,7 +619,7 @@ export class Connection implements HeldOutput {
       const request = {
         ...asked,
         qos,
-        noLocal: asked.noLocal || this.connect!.bridge,
+        noLocal: asked.noLocal || this.isBridge,
       };
       const isNew = !session.subscriptions?.has(request.filter);
       const reason = host.subscribe(session, request, packet.identifier);

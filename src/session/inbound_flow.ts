@@ -106,6 +106,12 @@ export class InboundFlow {
     return received.message;
   }
 
+  /** A QoS 1 PUBLISH came under this identifier: whatever QoS 2 message had it is given up. */
+  forget(packetId: number): void {
+    const received = this.#received.get(packetId);
+    if (received !== undefined) this.#remove(received);
+  }
+
   clear(): void {
     for (const received of this.#received.values()) this.#remove(received);
   }

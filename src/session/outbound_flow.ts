@@ -1,9 +1,10 @@
 import type { StoredMessage } from "../routing/stored_message.ts";
+import type { Topic } from "../routing/topic.ts";
 import { Kind } from "../store/records.ts";
 import type { Delivery } from "../wire/outbox.ts";
 import { PacketType } from "../wire/packet_type.ts";
 import { protocolError } from "../wire/protocol_error.ts";
-import type { Publish, Qos, TopicName } from "../wire/publish.ts";
+import type { Publish, Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
 import { Deque } from "./deque.ts";
 import { Entry, EntryState } from "./entry.ts";
@@ -73,7 +74,7 @@ export class OutboundFlow {
    */
   deliver(
     publish: Publish,
-    topic: TopicName,
+    topic: Topic,
     qos: Qos,
     retain: boolean,
     identifiers: readonly number[] | null,
@@ -175,7 +176,8 @@ export class OutboundFlow {
       if (entry.qos !== 0 && !this.#hasQuota(entry.size)) return;
       queue.shift();
       this.#queuedBytes -= entry.size;
-      if (entry.state !== EntryState.Released && this.#isExpired(entry)) {
+      // What was sent before is sent again, expired or not [MQTT-4.3.3-7] [MQTT-4.4.0-1].
+      if (entry.state === EntryState.Waiting && this.#isExpired(entry)) {
         this.#forget(entry);
         this.#host.counters.dropped++;
       } else if (entry.qos === 0) {
@@ -200,6 +202,7 @@ export class OutboundFlow {
     const inFlight = window.inOrder(this.#packetId);
     const queue = this.#queue ??= new Deque();
     for (let index = inFlight.length - 1; index >= 0; index--) {
+      inFlight[index].message?.publish.detach();
       queue.unshift(inFlight[index]);
       this.#queuedBytes += inFlight[index].size;
     }
@@ -260,8 +263,10 @@ export class OutboundFlow {
     this.#inflightBytes += entry.size;
     const state = entry.qos === 1 ? InFlight.AwaitsPuback : InFlight.AwaitsPubrec;
     window.set(entry.packetId, state, entry);
-    if (entry.qos === 2 && entry.number !== 0) this.#session.connection!.transmitWhenSafe(entry);
-    else this.#transmit(entry);
+    // Sent again it does not wait: its identifier is safe since the first time [MQTT-4.6.0-1].
+    const isSafe = entry.qos === 1 || entry.number === 0 || entry.state === EntryState.Sent;
+    if (isSafe) this.#transmit(entry);
+    else this.#session.connection!.transmitWhenSafe(entry);
   }
 
   #sendQos0(entry: Entry) {
@@ -302,6 +307,8 @@ export class OutboundFlow {
   }
 
   #enqueue(entry: Entry) {
+    // It may wait for days: not in a block that others have long left.
+    entry.message?.publish.detach();
     (this.#queue ??= new Deque()).push(entry);
     this.#queuedBytes += entry.size;
   }

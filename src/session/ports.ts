@@ -6,7 +6,7 @@ import type { TopicTable } from "../routing/topic_table.ts";
 import type { Journal } from "../store/journal.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
 import type { OutboxHost } from "../wire/outbox.ts";
-import type { Publish, Qos, TopicName } from "../wire/publish.ts";
+import type { Publish, Qos } from "../wire/publish.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import type { Connection } from "./connection.ts";
 import type { Session } from "./session.ts";
@@ -187,9 +187,9 @@ export interface Host extends OutboxHost {
   /** False: the message would have to be kept, and there is no room for it. */
   hasRoomFor(publish: Publish, topic: Topic): boolean;
   /** A lasting copy of a message. */
-  store(publish: Publish, topic: TopicName, publisher: Session | null): StoredMessage;
+  store(publish: Publish, topic: Topic, publisher: Session | null): StoredMessage;
   /** The same of the message that is routed now; made once, however often it is asked for. */
-  stored(publish: Publish, topic: TopicName): StoredMessage;
+  stored(publish: Publish, topic: Topic): StoredMessage;
   /** One more record refers to the message: it is kept. */
   keep(message: StoredMessage): void;
   /** One less. */

@@ -1,4 +1,11 @@
-import { borrowBuffer, LARGEST_BUFFER, returnBuffer } from "../wire/buffer_pool.ts";
+import {
+  borrowBuffer,
+  borrowIdleBuffer,
+  IDLE_BUFFER_BYTES,
+  LARGEST_BUFFER,
+  returnBuffer,
+  returnIdleBuffer,
+} from "../wire/buffer_pool.ts";
 import type { Outbox } from "../wire/outbox.ts";
 import type { Link } from "../session/ports.ts";
 
@@ -29,8 +36,6 @@ export interface LinkHost {
   fault(error: unknown, doing: string): void;
 }
 
-/** An idle connection's read buffer. A read that fills it moves the connection to a large one. */
-const IDLE_BUFFER_BYTES = 256;
 /** Reads that would have fitted into the small buffer before the large one is given back. */
 const QUIET_READS = 8;
 /** How long the peer gets to take what was written last, and to close, before it is cut off. */
@@ -66,13 +71,37 @@ export class StreamLink implements Link {
   async run(endpoint: Endpoint): Promise<void> {
     this.#endpoint = endpoint;
     this.#outbox = endpoint.outbox;
+    // One frame for all: thousands of idle connections wait in here.
+    const small = borrowIdleBuffer();
+    let large: Uint8Array<ArrayBuffer> | null = null;
+    let quiet = 0;
     let ending: string | undefined;
     try {
-      await this.#read(endpoint);
+      for (;;) {
+        if (this.#isPaused) {
+          await new Promise<void>((resolve) => this.#wakeReader = resolve);
+          continue;
+        }
+        const buffer: Uint8Array = large ?? small;
+        const length = await this.#stream.read(buffer);
+        if (length === null || this.#isClosed) break;
+        if (!this.#isEnding) endpoint.receive(buffer, length);
+        // A read that fills the small buffer moves the connection to a large one.
+        if (large === null) {
+          if (length === IDLE_BUFFER_BYTES) large = borrowBuffer(LARGEST_BUFFER);
+        } else if (length > IDLE_BUFFER_BYTES) quiet = 0;
+        else if (++quiet === QUIET_READS) {
+          returnBuffer(large);
+          large = null;
+          quiet = 0;
+        }
+      }
     } catch (error) {
       if (!isNetworkError(error)) this.#host.fault(error, "reading from a connection");
       ending = this.#isClosed ? undefined : "connection lost";
     }
+    returnIdleBuffer(small);
+    if (large !== null) returnBuffer(large);
     this.#peerEnded = true;
     endpoint.peerEnded(ending);
     this.#endpoint = null;
@@ -117,34 +146,6 @@ export class StreamLink implements Link {
     const wake = this.#wakeReader;
     this.#wakeReader = null;
     wake?.();
-  }
-
-  async #read(endpoint: Endpoint): Promise<void> {
-    const small = new Uint8Array(IDLE_BUFFER_BYTES);
-    let large: Uint8Array<ArrayBuffer> | null = null;
-    let quiet = 0;
-    try {
-      for (;;) {
-        if (this.#isPaused) {
-          await new Promise<void>((resolve) => this.#wakeReader = resolve);
-          continue;
-        }
-        const buffer: Uint8Array = large ?? small;
-        const length = await this.#stream.read(buffer);
-        if (length === null || this.#isClosed) return;
-        if (!this.#isEnding) endpoint.receive(buffer, length);
-        if (large === null) {
-          if (length === IDLE_BUFFER_BYTES) large = borrowBuffer(LARGEST_BUFFER);
-        } else if (length > IDLE_BUFFER_BYTES) quiet = 0;
-        else if (++quiet === QUIET_READS) {
-          returnBuffer(large);
-          large = null;
-          quiet = 0;
-        }
-      }
-    } finally {
-      if (large !== null) returnBuffer(large);
-    }
   }
 
   async #write(): Promise<void> {

@@ -30,7 +30,8 @@ export function connack(
   reason: number,
   properties: ConnackProperties = {},
 ): Uint8Array {
-  const flags = sessionPresent ? 1 : 0;
+  // MQTT 3.1 has no Session Present: that byte is reserved.
+  const flags = sessionPresent && version !== 3 ? 1 : 0;
   if (version !== 5) return Uint8Array.of(PacketType.Connack << 4, 2, flags, reason);
   const list: number[] = [];
   const two = (identifier: number, value: number | undefined) => {

@@ -24,3 +24,26 @@ export function returnBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   const index = (BUFFER_SIZES as readonly number[]).indexOf(buffer.length);
   if (index >= 0 && free[index].length < KEPT[index]) free[index].push(buffer);
 }
+
+/** Bytes of an idle connection's read buffer. */
+export const IDLE_BUFFER_BYTES = 256;
+const SLAB_BYTES = 65_536;
+const freeIdle: Uint8Array<ArrayBuffer>[] = [];
+
+/**
+ * A read buffer for an idle connection. They are cut from slabs, since an ArrayBuffer of its own
+ * would weigh more than the 256 bytes.
+ */
+export function borrowIdleBuffer(): Uint8Array<ArrayBuffer> {
+  if (freeIdle.length === 0) {
+    const slab = new ArrayBuffer(SLAB_BYTES);
+    for (let at = 0; at < SLAB_BYTES; at += IDLE_BUFFER_BYTES) {
+      freeIdle.push(new Uint8Array(slab, at, IDLE_BUFFER_BYTES));
+    }
+  }
+  return freeIdle.pop()!;
+}
+
+export function returnIdleBuffer(buffer: Uint8Array<ArrayBuffer>): void {
+  freeIdle.push(buffer);
+}

@@ -200,13 +200,11 @@ function readWill(fields: Fields, version: Version, qos: Qos, retain: boolean): 
   if (!fields.next() || !isTopicName(bytes, fields.start, fields.end)) {
     throw malformed("[MQTT-3.1.3-11] Will Topic is absent or not a Topic Name");
   }
-  const topic = bytes.slice(fields.start, fields.end);
-  const topicName = decodeUtf8(topic, 0, topic.length);
+  const topicName = decodeUtf8(bytes, fields.start, fields.end);
   if (topicName.startsWith("$CONTROL/")) throw malformed("Will Topic in $CONTROL");
   if (!fields.next()) throw malformed("Will Payload is absent");
   const payload = bytes.subarray(fields.start, fields.end);
   const message = Publish.of({
-    topic,
     payload,
     properties: forwarded,
     qos,

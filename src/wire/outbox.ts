@@ -52,6 +52,12 @@ export interface OutgoingAliases {
   isNew: boolean;
 }
 
+/** Bytes to be written, and the pooled buffer they stand in, if it is one. */
+interface Part {
+  readonly bytes: Uint8Array;
+  readonly buffer: Uint8Array<ArrayBuffer> | null;
+}
+
 /**
  * The bytes that wait to be sent to one connection. Writers append; the transport takes what has
  * gathered, one write at a time. QoS 0 messages that stand one behind the other in the read buffer
@@ -70,9 +76,8 @@ export class Outbox {
   readonly #host: OutboxHost;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #length = 0;
-  /** Sealed parts, in order, before what is in `#buffer`; and the buffers they came from. */
-  #parts: Uint8Array[] = [];
-  #partBuffers: (Uint8Array<ArrayBuffer> | null)[] = [];
+  /** Sealed parts, in order, before what is in `#buffer`; null: none. */
+  #parts: Part[] | null = null;
   #partsBytes = 0;
   #inFlight = 0;
   #inFlightBuffer: Uint8Array<ArrayBuffer> | null = null;
@@ -168,19 +173,16 @@ export class Outbox {
   take(): Uint8Array | null {
     assert(this.#inFlight === 0, "one write at a time");
     this.settle();
-    let part = this.#parts.shift();
-    if (part !== undefined) {
-      this.#inFlightBuffer = this.#partBuffers.shift()!;
-      this.#partsBytes -= part.length;
-    } else {
+    if (this.#parts === null) {
       if (this.#length === 0) return null;
-      part = this.#buffer!.subarray(0, this.#length);
-      this.#inFlightBuffer = this.#buffer;
-      this.#buffer = null;
-      this.#length = 0;
+      this.#seal();
     }
-    this.#inFlight = part.length;
-    return part;
+    const { bytes, buffer } = this.#parts!.shift()!;
+    if (this.#parts!.length === 0) this.#parts = null;
+    this.#partsBytes -= bytes.length;
+    this.#inFlight = bytes.length;
+    this.#inFlightBuffer = buffer;
+    return bytes;
   }
 
   /** The bytes last taken are written. */
@@ -198,8 +200,7 @@ export class Outbox {
       this.#partsBytes =
       this.#length =
         0;
-    this.#parts = [];
-    this.#partBuffers = [];
+    this.#parts = null;
     if (this.#buffer !== null) returnBuffer(this.#buffer);
     this.#buffer = null;
   }
@@ -312,8 +313,7 @@ export class Outbox {
 
   #share(bytes: Uint8Array) {
     this.#seal();
-    this.#parts.push(bytes);
-    this.#partBuffers.push(null);
+    (this.#parts ??= []).push({ bytes, buffer: null });
     this.#partsBytes += bytes.length;
     this.#touch();
   }
@@ -326,8 +326,8 @@ export class Outbox {
 
   #seal() {
     if (this.#length === 0) return;
-    this.#parts.push(this.#buffer!.subarray(0, this.#length));
-    this.#partBuffers.push(this.#buffer);
+    const bytes = this.#buffer!.subarray(0, this.#length);
+    (this.#parts ??= []).push({ bytes, buffer: this.#buffer });
     this.#partsBytes += this.#length;
     this.#buffer = null;
     this.#length = 0;

@@ -134,10 +134,9 @@ export class Publish {
     return this.end - this.payloadStart;
   }
 
-  /** What the message weighs in queues: topic, properties and payload. */
+  /** What a copy of the message weighs: properties and payload. Topic Names are interned. */
   get size(): number {
-    return this.topicEnd - this.topicStart + this.propertiesEnd - this.propertiesStart +
-      this.payloadLength;
+    return this.propertiesEnd - this.propertiesStart + this.payloadLength;
   }
 
   payload(): Uint8Array {
@@ -148,49 +147,80 @@ export class Publish {
     return this.propertyBytes.subarray(this.propertiesStart, this.propertiesEnd);
   }
 
-  /** Sets this to a message of the given parts, copied into bytes of its own. */
+  /** A message of the given parts, in bytes of its own. Its topic goes with it, not in it. */
   static of(parts: {
-    topic: Uint8Array;
     payload: Uint8Array;
     properties?: Uint8Array;
     qos?: Qos;
     retain?: boolean;
     messageExpirySeconds?: number;
   }): Publish {
-    const { topic, payload, properties = EMPTY } = parts;
+    const { payload, properties = EMPTY } = parts;
     const publish = new Publish();
-    const bytes = new Uint8Array(topic.length + properties.length + payload.length);
-    bytes.set(topic);
-    bytes.set(properties, topic.length);
-    bytes.set(payload, topic.length + properties.length);
-    publish.bytes = bytes;
-    publish.end = bytes.length;
-    publish.version = 5;
+    const bytes = new Uint8Array(properties.length + payload.length);
+    bytes.set(properties);
+    bytes.set(payload, properties.length);
+    publish.#own(bytes, 0, properties.length, bytes.length);
     publish.qos = parts.qos ?? 0;
     publish.retain = parts.retain ?? false;
-    publish.topicEnd = topic.length;
-    publish.propertyBytes = bytes;
-    publish.propertiesStart = topic.length;
-    publish.propertiesEnd = publish.payloadStart = topic.length + properties.length;
     publish.messageExpirySeconds = parts.messageExpirySeconds ?? -1;
-    publish.owned = true;
     return publish;
   }
 
-  /** This message in bytes of its own, under `topic` (a Topic Alias has been resolved by then). */
-  copy(topic: Uint8Array): Publish {
-    const copy = Publish.of({
-      topic,
-      properties: this.forwarded(),
-      payload: this.payload(),
-      qos: this.qos,
-      retain: this.retain,
-      messageExpirySeconds: this.messageExpirySeconds,
-    });
+  /**
+   * This message in bytes that stay. A small one shares a block with others, which is cheap for a
+   * message that is soon gone; one that is to stay for long is {@linkcode detach}ed.
+   */
+  copy(): Publish {
+    const copy = new Publish();
+    const { size } = this;
+    const isSmall = size <= SHARED_SIZE_MAXIMUM;
+    if (isSmall && blockAt + size > BLOCK_BYTES) {
+      block = new Uint8Array(BLOCK_BYTES);
+      blockAt = 0;
+    }
+    const bytes = isSmall ? block : new Uint8Array(size);
+    const start = isSmall ? blockAt : 0;
+    const middle = copyBytes(
+      bytes,
+      start,
+      this.propertyBytes,
+      this.propertiesStart,
+      this.propertiesEnd,
+    );
+    const end = copyBytes(bytes, middle, this.bytes, this.payloadStart, this.end);
+    if (isSmall) blockAt = end;
+    copy.#own(bytes, start, middle, end);
+    copy.qos = this.qos;
+    copy.retain = this.retain;
+    copy.messageExpirySeconds = this.messageExpirySeconds;
     copy.packetId = this.packetId;
     return copy;
   }
+
+  /** Moves a copy that shares a block into bytes of its own, so that it does not hold the block. */
+  detach(): void {
+    const { propertiesStart: start, propertiesEnd: middle, end } = this;
+    if (this.bytes.length === end - start) return;
+    this.#own(this.bytes.slice(start, end), 0, middle - start, end - start);
+  }
+
+  /** Properties and payload stand behind one another in bytes that stay. */
+  #own(bytes: Uint8Array, start: number, middle: number, end: number) {
+    this.bytes = this.propertyBytes = bytes;
+    this.propertiesStart = start;
+    this.propertiesEnd = this.payloadStart = middle;
+    this.end = end;
+    this.version = 5;
+    this.owned = true;
+  }
 }
+
+/** Copies up to this size share blocks. */
+const SHARED_SIZE_MAXIMUM = 1024;
+const BLOCK_BYTES = 16_384;
+let block = new Uint8Array(BLOCK_BYTES);
+let blockAt = 0;
 
 /** The list without Topic Alias, Message Expiry and Will Delay Interval, order kept. */
 export function forwardedProperties(bytes: Uint8Array, properties: Properties): Uint8Array {
