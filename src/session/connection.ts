@@ -525,6 +525,7 @@ export class Connection implements HeldOutput {
     }
     const changes = host.journal.changes;
     if (publish.qos === 1) {
+      session.inbound?.forget(publish.packetId);
       const matched = host.route(publish, topic, session);
       const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
       const kept = host.journal.changes !== changes;

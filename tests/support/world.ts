@@ -305,6 +305,18 @@ export class FakeClient implements Link {
     }
   }
 
+  /** A slow client takes what one write brings, and no more. False: nothing waits. */
+  takeOneWrite(): boolean {
+    const { outbox } = this.connection;
+    const part = outbox.take();
+    if (part === null) return false;
+    for (const byte of part) this.#received.push(byte);
+    outbox.written();
+    this.connection.drained();
+    this.world.run();
+    return true;
+  }
+
   /** The client reads again. */
   unstick(): void {
     this.isStuck = false;
