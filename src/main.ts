@@ -76,6 +76,7 @@ async function run(asked: Extract<Arguments, { action: "run" }>): Promise<number
   const removeSignals = installSignals({
     stop: () => end(0),
     save: () => server?.save(),
+    printTree: () => log.log("warning", "Printing the subscription tree is not supported yet."),
     reload: () => log.log("warning", "Reloading is not supported yet: nothing is changed."),
   });
   try {

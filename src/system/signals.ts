@@ -9,6 +9,8 @@ export interface SignalHandlers {
   save(): void;
   /** SIGHUP. */
   reload(): void;
+  /** SIGUSR2. */
+  printTree(): void;
 }
 
 const SIGUSR1 = 10;
@@ -23,6 +25,7 @@ export function installSignals(handlers: SignalHandlers): () => void {
     ["SIGINT", () => handlers.stop()],
     ["SIGTERM", () => handlers.stop()],
     ["SIGHUP", () => handlers.reload()],
+    ["SIGUSR2", () => handlers.printTree()],
   ];
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
   const stopWatching = Deno.build.os === "linux" ? watchSigusr1(() => handlers.save()) : () => {};
@@ -38,10 +41,11 @@ export function installSignals(handlers: SignalHandlers): () => void {
  * arms it again, in the same call.
  */
 function watchSigusr1(act: () => void): () => void {
-  const { symbols, close } = Deno.dlopen(libc(), {
+  const library = Deno.dlopen(libc(), {
     dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
     signal: { parameters: ["i32", "pointer"], result: "pointer" },
   });
+  const { symbols } = library;
   const sigignore = symbols.dlsym(null, new TextEncoder().encode("sigignore\0"));
   symbols.signal(SIGUSR1, sigignore);
   let polls = 0;
@@ -53,7 +57,7 @@ function watchSigusr1(act: () => void): () => void {
   timer = setTimeout(poll, EARLY_POLL_MS);
   return () => {
     clearTimeout(timer);
-    close();
+    library.close();
   };
 }
 
