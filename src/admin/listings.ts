@@ -79,7 +79,6 @@ export class Listings {
     while (items.length < limit && characters < PAGE_CHARACTERS) {
       if (looked++ === SLICE_ENTRIES) {
         await this.#clock.pause();
-        if (c.req.raw.signal.aborted) return jsonText("null");
         looked = 1;
       }
       const next = walk.entries.next();

@@ -1,14 +1,12 @@
 import type { Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import type { Broker } from "../broker/broker.ts";
 import { json, RequestError } from "./answers.ts";
 import { changeSafely } from "./changes.ts";
 import { encodeMessageProperties, type MessageProperties } from "./message_properties.ts";
-import { badRequest, changeableBrokerOf, readQuery } from "./requests.ts";
+import { badRequest, changeableBrokerOf, readBody, readQuery } from "./requests.ts";
 import { route } from "./route.ts";
 import type { AdminSource } from "./source.ts";
 
-const PATH = "/api/v1/publish";
 const BODY_MAXIMUM_BYTES = 1024 * 1024;
 const FIELD_MAXIMUM_BYTES = 0xffff;
 const EXPIRY_MAXIMUM_SECONDS = 0xffff_ffff;
@@ -33,12 +31,7 @@ type Message = Parameters<Broker["publishMessage"]>[0];
 
 /** `/publish`: a message from outside MQTT. */
 export function addPublish(app: Hono, source: AdminSource): void {
-  const onError = () => {
-    const message = `a request may have ${BODY_MAXIMUM_BYTES} bytes`;
-    throw new RequestError(413, "too_large", message);
-  };
-  app.post(PATH, bodyLimit({ maxSize: BODY_MAXIMUM_BYTES, onError }));
-  route(app, PATH, {
+  route(app, "/api/v1/publish", {
     POST: async (c) => {
       readQuery(c, []);
       const fields = await readFields(c);
@@ -58,10 +51,10 @@ async function readFields(c: Context): Promise<ReadonlyMap<string, unknown>> {
   if (!/^application\/json *(;|$)/i.test(type)) {
     throw new RequestError(415, "not_json", "the body has to be application/json");
   }
+  const bytes = await readBody(c, BODY_MAXIMUM_BYTES);
   let body: unknown;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await c.req.arrayBuffer());
-    body = JSON.parse(text);
+    body = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
     throw badRequest("the body is no JSON");

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Context } from "hono";
 import type { Broker } from "../broker/broker.ts";
 import { RequestError } from "./answers.ts";
@@ -36,6 +37,30 @@ export function nameInPath(c: Context, before: string, behind = ""): string {
     return decodeURIComponent(encoded);
   } catch {
     throw badRequest("the path is not well-formed percent-encoded UTF-8");
+  }
+}
+
+/**
+ * The request's body.
+ *
+ * @throws {RequestError} 413 when it is longer than `maximumBytes`, which is all that is read then, and
+ * 400 when its sender breaks off
+ */
+export async function readBody(c: Context, maximumBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = c.req.raw.body?.getReader();
+  for (;;) {
+    const next = await reader?.read().catch(() => {
+      throw badRequest("the body broke off");
+    });
+    if (next === undefined || next.done) return Buffer.concat(chunks);
+    length += next.value.length;
+    if (length > maximumBytes) {
+      await reader!.cancel();
+      throw new RequestError(413, "too_large", `the body may have ${maximumBytes} bytes`);
+    }
+    chunks.push(next.value);
   }
 }
 

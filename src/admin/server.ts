@@ -1,3 +1,4 @@
+import { errorAnswer, RequestError } from "./answers.ts";
 import { createAdminApp } from "./app.ts";
 import type { AdminSource } from "./source.ts";
 
@@ -7,22 +8,29 @@ const SHUTDOWN_MS = 1000;
 /** The HTTP interface on a port of its own. */
 export class AdminServer {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
-  readonly #abort: AbortController;
+  readonly #abort = new AbortController();
+  /** Each ends when its answer has been sent, or cannot be. */
+  readonly #underWay = new Set<Promise<void>>();
+  #isClosing = false;
 
-  private constructor(server: Deno.HttpServer<Deno.NetAddr>, abort: AbortController) {
-    this.#server = server;
-    this.#abort = abort;
+  private constructor(source: AdminSource, { port, address }: { port: number; address: string }) {
+    const app = createAdminApp(source);
+    this.#server = Deno.serve(
+      { port, hostname: address, signal: this.#abort.signal, onListen: () => {} },
+      (request, info) => {
+        if (this.#isClosing) {
+          const message = "the broker is stopping";
+          return errorAnswer(new RequestError(503, "stopping", message, { Connection: "close" }));
+        }
+        this.#track(info.completed);
+        return app.fetch(request, info);
+      },
+    );
   }
 
   /** Listens at once. @throws what the system says: address in use, permission denied, … */
   static open(source: AdminSource, at: { port: number; address: string }): AdminServer {
-    const app = createAdminApp(source);
-    const abort = new AbortController();
-    const server = Deno.serve(
-      { port: at.port, hostname: at.address, signal: abort.signal, onListen: () => {} },
-      (request, info) => app.fetch(request, info),
-    );
-    return new AdminServer(server, abort);
+    return new AdminServer(source, at);
   }
 
   /** Where it listens; with port 0 the port that the system chose. */
@@ -32,8 +40,24 @@ export class AdminServer {
 
   /** Takes no more requests, ends the answers that are under way, and cuts off what takes long. */
   async close(): Promise<void> {
-    const timer = setTimeout(() => this.#abort.abort(), SHUTDOWN_MS);
-    await this.#server.shutdown();
+    this.#isClosing = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<true>((resolve) => {
+      timer = setTimeout(() => resolve(true), SHUTDOWN_MS);
+    });
+    const ended = Promise.all(this.#underWay).then(() => false);
+    if (await Promise.race([ended, tooLong])) {
+      this.#abort.abort();
+      await this.#server.finished;
+    } else {
+      // Also waits for the last bytes to leave; but once begun it cannot be cut short.
+      await Promise.race([this.#server.shutdown(), tooLong]);
+    }
     clearTimeout(timer);
+  }
+
+  #track(completed: Promise<void>) {
+    const ended = completed.catch(() => {}).finally(() => this.#underWay.delete(ended));
+    this.#underWay.add(ended);
   }
 }
