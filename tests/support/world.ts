@@ -150,7 +150,9 @@ export class World {
 
   /** A socket, before CONNECT. */
   open(version: packets.Version = 5): FakeClient {
-    return new FakeClient(this, version);
+    const client = new FakeClient(this, version);
+    this.run();
+    return client;
   }
 
   /** A client whose CONNECT was accepted; its CONNACK is in `connack`. */
