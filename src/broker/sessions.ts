@@ -254,6 +254,7 @@ export class Sessions {
     const subscription = session.subscriptions?.get(filter);
     if (subscription === undefined) return Reason.NoSubscriptionExisted;
     session.subscriptions!.delete(filter);
+    session.endRetained(filter);
     this.#removeSubscription(session, subscription);
     if (this.#host.logs("unsubscribe")) {
       this.#host.log("unsubscribe", `${session.clientId} ${filter}`);
@@ -272,9 +273,13 @@ export class Sessions {
   /** [MQTT-3.3.1-9]: what is retained goes to a new subscription, unless it is shared. */
   retainedFor(session: Session, request: SubscriptionRequest, identifier: number): void {
     if (session.connection === null || request.filter.startsWith("$share/")) return;
+    // The SUBACK may have waited for a commit; an UNSUBSCRIBE may have come meanwhile.
+    if (!session.subscriptions?.has(request.filter)) return;
+    session.endRetained(request.filter);
     (session.retainedDeliveries ??= []).push(
       new RetainedDelivery(
         session,
+        request.filter,
         this.#retained.matching(request.filter),
         request.qos,
         this.#host.settings.upgradeOutgoingQos,

@@ -7,6 +7,8 @@ const SLICE = 256;
 
 /** The retained messages of one subscription, sent as fast as the client takes them. */
 export class RetainedDelivery {
+  /** The filter as it stands in SUBSCRIBE. */
+  readonly filter: string;
   readonly #session: Session;
   readonly #messages: Iterator<StoredMessage, void, void>;
   readonly #qos: Qos;
@@ -15,12 +17,14 @@ export class RetainedDelivery {
 
   constructor(
     session: Session,
+    filter: string,
     messages: Iterator<StoredMessage, void, void>,
     qos: Qos,
     upgrade: boolean,
     identifier: number,
   ) {
     this.#session = session;
+    this.filter = filter;
     this.#messages = messages;
     this.#qos = qos;
     this.#upgrade = upgrade;

@@ -126,6 +126,12 @@ export class Session implements Receiver {
     if (this.retainedDeliveries !== null) this.connection?.feedRetained();
   }
 
+  /** Sends no more of the retained messages that subscribing to this filter brought. */
+  endRetained(filter: string): void {
+    const others = this.retainedDeliveries?.filter((delivery) => delivery.filter !== filter);
+    this.retainedDeliveries = others !== undefined && others.length > 0 ? others : null;
+  }
+
   inboundFlow(): InboundFlow {
     return this.inbound ??= new InboundFlow(this.#host, this);
   }
