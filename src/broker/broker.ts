@@ -4,7 +4,7 @@ import { StoredMessage } from "../routing/stored_message.ts";
 import { type Match, SubscriptionTree } from "../routing/subscription_tree.ts";
 import type { Topic } from "../routing/topic.ts";
 import { TopicTable } from "../routing/topic_table.ts";
-import { Connection, type FrameLimits } from "../session/connection.ts";
+import { Connection, type FrameLimits, mayBePublished } from "../session/connection.ts";
 import { limitsAfterConnect, limitsBeforeConnect } from "../session/frame_limits.ts";
 import type {
   Access,
@@ -572,11 +572,21 @@ export class Broker implements Host {
     }
   }
 
+  /** The rights are those of the moment in which the Will is published, as with Mosquitto. */
   #publishWill(session: Session) {
     const { message, topicName } = session.will!;
     if (message.retain && !this.settings.retainAvailable) return;
-    this.route(message, this.topics.named(topicName), session);
-    this.#beginTurn();
+    if (!mayBePublished(topicName)) return;
+    const publish = (allowed: boolean) => {
+      if (!allowed) return;
+      this.route(message, this.topics.named(topicName), session);
+      this.#beginTurn();
+    };
+    const { access } = this;
+    const allowed = access.checksPublish
+      ? access.mayPublish(session.identity!, topicName, message, publish)
+      : true;
+    if (allowed !== undefined) publish(allowed);
   }
 
   #publishSys(topicName: string, value: string) {

@@ -85,6 +85,7 @@ export class Sessions {
     session.version = connect.version;
     session.sessionExpirySeconds = connect.sessionExpirySeconds;
     session.will = connect.will ?? null;
+    session.identity = connection.identity;
     session.connection = connection;
     session.disconnectedAtMs = Infinity;
     connection.session = session;

@@ -726,7 +726,7 @@ export class Connection implements HeldOutput {
 }
 
 /** Of the names that start with `$SYS` or `$share`, only a foreign bridge's state. */
-function mayBePublished(name: string): boolean {
+export function mayBePublished(name: string): boolean {
   if (name.startsWith("$share/")) return false;
   if (name !== "$SYS" && !name.startsWith("$SYS/")) return true;
   return /^\$SYS\/broker\/connection\/[^/]+\/state$/.test(name);

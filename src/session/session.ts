@@ -7,7 +7,7 @@ import type { Publish, Qos } from "../wire/publish.ts";
 import type { Connection } from "./connection.ts";
 import { InboundFlow } from "./inbound_flow.ts";
 import { OutboundFlow } from "./outbound_flow.ts";
-import type { Host, Receiver } from "./ports.ts";
+import type { Host, Identity, Receiver } from "./ports.ts";
 import type { RetainedDelivery } from "./retained_delivery.ts";
 
 /** A subscription as its session has it. */
@@ -45,6 +45,8 @@ export class Session implements Receiver {
   readonly clientId: string;
   userName = "";
   version: 3 | 4 | 5 = 4;
+  /** Of the last connection; its Will is published in this name. Null after a restart. */
+  identity: Identity | null = null;
   /** Null while the client is away. */
   connection: Connection | null = null;
   /** Seconds; 0xFFFFFFFF: never. */
