@@ -119,11 +119,13 @@ Deno.test("DELETE is answered only when the disk has it, and after a restart the
   const store = new FaultyStore();
   const world = new World({ store, durability: "sync" });
   world.connect(5, { clientId: "a", ...expiry(100) }).vanish();
+  world.broker.journal.save();
   for (let commit = 0; store.inFlight !== null; commit++) {
     assert.ok(commit < 5);
     store.settle();
     await world.settle();
   }
+  assert.ok(store.commits > 0, "the session is on disk");
   let answered = false;
   const asked = new Admin(world).ask("DELETE /api/v1/sessions/a").then((answer) => {
     answered = true;
