@@ -15,6 +15,7 @@ import type {
   Receiver,
   Settings,
 } from "../session/ports.ts";
+import type { Entry } from "../session/entry.ts";
 import type { Session } from "../session/session.ts";
 import { Journal, type JournalOptions } from "../store/journal.ts";
 import { Kind, PRESENT } from "../store/records.ts";
@@ -73,6 +74,8 @@ const TOPICS_MAXIMUM = 100_000;
 const STALL_MS = 200;
 const STALL_CHECK_MS = 100;
 const JOURNAL_TICK_MS = 100;
+/** A batch of more is written even if nobody waits for it, so that a commit stays short. */
+const OPEN_CHANGES_MAXIMUM = 20_000;
 
 /**
  * The broker's core: owns all state, and the turn in which it changes. Input is handled as it comes;
@@ -94,6 +97,7 @@ export class Broker implements Host {
 
   readonly #ports: Ports;
   readonly #limits: FrameLimits;
+  readonly #isSync: boolean;
   readonly #deadlines = new Deadlines();
   readonly #sys: SysTopics;
   readonly #startedAtMs: number;
@@ -104,6 +108,12 @@ export class Broker implements Host {
   #continuing: Connection[] = [];
   /** The receiver that the publisher handled now has to wait for. */
   #slow: Connection | null = null;
+  /** Messages of the open batch `#expectedIn` whose acknowledgement would cancel them. */
+  #expected = 0;
+  #expectedIn = 0;
+  /** The same of the sealed batch, and the position of one that has waited long enough. */
+  #sealedExpected = 0;
+  #patienceOverAt = 0;
   readonly #congested = new Set<Connection>();
   #stallCheck = false;
   /** The lasting copy of the message that is routed now, and its publisher. */
@@ -119,6 +129,7 @@ export class Broker implements Host {
     this.settings = settings;
     this.#ports = ports;
     this.access = ports.access;
+    this.#isSync = ports.journal.durability === "sync";
     const { clock } = ports;
     this.#startedAtMs = clock.monotonicMs();
     this.wallOffsetMs = clock.wallMs() - this.#startedAtMs;
@@ -147,6 +158,8 @@ export class Broker implements Host {
   restore(): Restored {
     const found = restore(this.#ports.store, this, this.topics, this.sessions, this.retained);
     this.#number = found.lastNumber;
+    this.#keptMessages = found.messages;
+    this.#keptBytes = found.messageBytes;
     return found;
   }
 
@@ -309,7 +322,7 @@ export class Broker implements Host {
 
   /** Disk first, then the sockets: the only place where bytes leave. */
   endTurn(): void {
-    this.journal.flush();
+    this.#flushJournal();
     const touched = this.#touched;
     this.#touched = [];
     for (let index = 0; index < touched.length; index++) {
@@ -321,16 +334,66 @@ export class Broker implements Host {
     this.#ports.wakeAt(this.#deadlines.nextAtMs);
   }
 
+  /**
+   * Writes what somebody waits for; what nobody waits for, such as what was forgotten, is left to the
+   * next such batch or to the tick. A batch with messages that are on their way to clients is sealed
+   * and waits a moment: what they acknowledge meanwhile need not be written at all, and if that is
+   * everything, the batch counts as committed without touching the disk.
+   */
+  #flushJournal() {
+    const { journal } = this;
+    if (!this.#isSync) return journal.flush();
+    if (journal.isWriting) return;
+    if (journal.sealedPosition === 0) {
+      if (!journal.isAwaited && journal.openChanges < OPEN_CHANGES_MAXIMUM) return;
+      const isExpecting = this.#expectedIn === journal.openPosition && this.#expected > 0;
+      if (!isExpecting) return journal.flush();
+      journal.seal();
+      this.#sealedExpected = this.#expected;
+      this.#expected = 0;
+      this.#beginPatience(journal.sealedPosition);
+    }
+    if (this.#sealedExpected === 0 || this.#patienceOverAt === journal.sealedPosition) {
+      this.#sealedExpected = 0;
+      journal.flush();
+    }
+  }
+
+  #beginPatience(position: number) {
+    this.#ports.nextTurn(() => {
+      if (this.journal.sealedPosition !== position) return;
+      this.#patienceOverAt = position;
+      this.#beginTurn();
+    });
+  }
+
+  expectAcknowledgement(entry: Entry): void {
+    const open = this.journal.openPosition;
+    if (this.#expectedIn !== open) {
+      this.#expectedIn = open;
+      this.#expected = 0;
+    }
+    entry.expectedIn = open;
+    this.#expected++;
+  }
+
+  acknowledgementCame(entry: Entry): void {
+    const { journal } = this;
+    if (entry.expectedIn === journal.openPosition) this.#expected--;
+    else if (entry.expectedIn === journal.sealedPosition) this.#sealedExpected--;
+    entry.expectedIn = 0;
+  }
+
   #committed(position: number) {
+    this.sessions.committed(position);
+    this.#beginTurn();
     const holding = this.#holding;
-    if (holding.length === 0) return;
     this.#holding = [];
     for (const connection of holding) {
       if (connection.isClosed) connection.isHolding = false;
       else if (connection.releaseHeld(position)) connection.isHolding = false;
       else this.#holding.push(connection);
     }
-    this.#beginTurn();
   }
 
   holds(connection: Connection): void {
@@ -400,6 +463,10 @@ export class Broker implements Host {
 
   admits(clientId: string): number {
     return this.sessions.admits(clientId);
+  }
+
+  endSafeAt(clientId: string): number {
+    return this.sessions.endSafeAt(clientId);
   }
 
   openSession(connection: Connection, connect: ConnectPacket, clientId: string): boolean {
@@ -522,9 +589,10 @@ export class Broker implements Host {
     this.journal.create(Kind.Message, message.number, message);
   }
 
-  release(message: StoredMessage): void {
+  release(message: StoredMessage, settled: boolean): void {
     if (--message.references > 0) return;
-    this.journal.forget(Kind.Message, message.number);
+    if (settled) this.journal.cancel(Kind.Message, message.number);
+    else this.journal.forget(Kind.Message, message.number);
     this.#keptMessages--;
     this.#keptBytes -= message.publish.payloadLength;
     message.number = 0;
@@ -543,8 +611,7 @@ export class Broker implements Host {
     const message = this.stored(publish, topic);
     message.publish.detach();
     const before = this.retained.set(message);
-    // $SYS is made anew at each start.
-    if (!topic.isSystem || !topic.name.startsWith("$SYS/")) {
+    if (isKeptWhenRetained(topic.name)) {
       this.keep(message);
       this.journal.create(Kind.Retained, message.number, RETAINED);
     }
@@ -561,9 +628,10 @@ export class Broker implements Host {
   }
 
   #unkeepRetained(message: StoredMessage) {
-    if (message.number === 0) return;
+    // One of $SYS may have a number, but only by the queues it waits in.
+    if (!isKeptWhenRetained(message.topic.name)) return;
     this.journal.forget(Kind.Retained, message.number);
-    this.release(message);
+    this.release(message, false);
   }
 
   #expireRetained(nowMs: number) {
@@ -602,6 +670,11 @@ export class Broker implements Host {
     const wall = this.nowMs + this.wallOffsetMs;
     return this.nowMs + every - wall % every;
   }
+}
+
+/** $SYS is made anew at each start. */
+function isKeptWhenRetained(topicName: string): boolean {
+  return !topicName.startsWith("$SYS/");
 }
 
 /** The record that says "this message is retained": all in its key. */

@@ -28,6 +28,8 @@ export interface Restored {
   received: number;
   /** Records that referred to something that is not there; they are removed. */
   orphans: number;
+  /** Payload bytes of the messages, without orphans. */
+  messageBytes: number;
 }
 
 /**
@@ -49,6 +51,7 @@ export function restore(
     entries: 0,
     received: 0,
     orphans: 0,
+    messageBytes: 0,
     lastNumber: 0,
   };
   const messages = new Map<number, StoredMessage>();
@@ -75,7 +78,6 @@ export function restore(
     });
     message.number = number;
     messages.set(number, message);
-    found.messages++;
   };
   const readSession = (number: number, value: Uint8Array) => {
     const record = decodeSession(value);
@@ -167,6 +169,10 @@ export function restore(
   });
   for (const message of messages.values()) {
     if (message.references === 0) orphans.push([Kind.Message, message.number]);
+    else {
+      found.messages++;
+      found.messageBytes += message.publish.payloadLength;
+    }
   }
   for (const [kind, number] of orphans) host.journal.forget(kind, number);
   found.orphans = orphans.length;

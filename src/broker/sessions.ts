@@ -28,6 +28,8 @@ export class Sessions {
   readonly #publishWill: (session: Session) => void;
   readonly #sessions = new Map<string, Session>();
   readonly #absences = new Map<Session, Absence>();
+  /** Where the journal has the end of a session, until that is safe; by Client Identifier. */
+  readonly #endings = new Map<string, number>();
   #connected = 0;
   #maximum = 0;
 
@@ -71,6 +73,18 @@ export class Sessions {
     const maximum = this.#host.settings.globalMaxClients;
     const full = maximum > 0 && this.#sessions.size >= maximum && !this.#sessions.has(clientId);
     return full ? Reason.ServerBusy : Reason.Success;
+  }
+
+  /** The journal's position at which the end of the client's last session is safe; 0: it is. */
+  endSafeAt(clientId: string): number {
+    return this.#endings.get(clientId) ?? 0;
+  }
+
+  /** All up to this position of the journal is safe. */
+  committed(position: number): void {
+    for (const [clientId, end] of this.#endings) {
+      if (end <= position) this.#endings.delete(clientId);
+    }
   }
 
   /** Opens the session of an accepted CONNECT. True: it was there before [MQTT-3.2.2-3]. */
@@ -184,8 +198,13 @@ export class Sessions {
     session.retainedDeliveries = null;
     session.outbound.clear();
     session.inbound?.clear();
-    if (session.number !== 0) this.#host.journal.forget(Kind.Session, session.number);
+    if (session.number === 0) return;
+    const { journal } = this.#host;
+    journal.forget(Kind.Session, session.number);
     session.number = 0;
+    if (journal.position > journal.committed) {
+      this.#endings.set(session.clientId, journal.position);
+    }
   }
 
   /** Writes what the session is now, if it is to outlive its connection or did so before. */
@@ -227,14 +246,14 @@ export class Sessions {
     if (this.#host.logs("subscribe")) {
       this.#host.log("subscribe", `${session.clientId} ${request.qos} ${request.filter}`);
     }
-    if (!session.isLasting) return request.qos;
     const { journal } = this.#host;
-    if (before === undefined || before.number === 0) {
-      subscription.number = this.#host.nextNumber();
-      journal.create(Kind.Subscription, subscription.number, subscription);
-    } else {
+    if (before !== undefined && before.number !== 0) {
+      // Also when the session will not last: its record is there and has to be found at its end.
       subscription.number = before.number;
       journal.replace(Kind.Subscription, subscription.number, subscription);
+    } else if (session.isLasting) {
+      subscription.number = this.#host.nextNumber();
+      journal.create(Kind.Subscription, subscription.number, subscription);
     }
     return request.qos;
   }

@@ -145,7 +145,9 @@ export class Connection implements HeldOutput {
         this.link.resume();
       }
     }
-    if (this.session?.retainedDeliveries) this.feedRetained();
+    if (this.#state === "connected" && this.session!.retainedDeliveries !== null) {
+      this.feedRetained();
+    }
   }
 
   releaseWaiters(): void {
@@ -215,6 +217,10 @@ export class Connection implements HeldOutput {
   releaseHeld(committed: number): boolean {
     this.#held?.release(committed, this);
     return this.#held === null || this.#held.isEmpty;
+  }
+
+  sendAcknowledgement(type: number, packetId: number, reason: number): void {
+    this.outbox.acknowledge(type, packetId, reason);
   }
 
   answer(packet: Uint8Array, after: (() => void) | null): void {
@@ -425,7 +431,22 @@ export class Connection implements HeldOutput {
     const keepAlive = effectiveKeepAlive(connect, settings);
     this.keepAliveMs = keepAlive * 1000;
     const present = this.#host.openSession(this, connect, clientId);
-    this.outbox.packet(packet(present));
+    const safeAt = present ? 0 : this.#host.endSafeAt(clientId);
+    if (safeAt <= this.#host.journal.committed) {
+      this.outbox.packet(packet(present));
+      return this.#started(connect, clientId);
+    }
+    // "No session" promises that the one before does not come back after a crash. The new one has no
+    // subscription yet, so that nothing is sent before its CONNACK.
+    this.#suspend();
+    this.#holding().addAnswer(
+      safeAt,
+      packet(present),
+      () => this.#resumeWith(() => this.#started(connect, clientId)),
+    );
+  }
+
+  #started(connect: ConnectPacket, clientId: string) {
     if (this.#logsConnections()) {
       const user = connect.userName === undefined ? "" : `, u'${printable(connect.userName)}'`;
       const clean = connect.cleanStart ? 1 : 0;
@@ -528,7 +549,8 @@ export class Connection implements HeldOutput {
       session.inbound?.forget(publish.packetId);
       const matched = host.route(publish, topic, session);
       const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
-      const kept = host.journal.changes !== changes;
+      // Removing what was retained may change nothing when it is asked for again.
+      const kept = publish.retain || host.journal.changes !== changes;
       this.acknowledge(PacketType.Puback, publish.packetId, reason, kept);
     } else {
       session.inboundFlow().receive(publish, () => host.store(publish, topic, session), topic.name);
@@ -546,6 +568,8 @@ export class Connection implements HeldOutput {
     if (publish.qos === 0) return;
     // What could not be kept must not be promised to a 3.x client either: it will send it again.
     if (reason === Reason.QuotaExceeded && this.#version !== 5) return;
+    // It may have been taken when it came the first time: whoever is refused does not release it.
+    this.session!.inbound?.forget(publish.packetId);
     const type = publish.qos === 1 ? PacketType.Puback : PacketType.Pubrec;
     this.acknowledge(type, publish.packetId, reason);
   }
@@ -657,7 +681,9 @@ export class Connection implements HeldOutput {
       packet.packetId,
       reasons,
     );
-    this.#answerWhenSafe(answer, host.journal.changes !== changes, null);
+    // Asked a second time there is nothing to remove, but the first removal may not be safe yet.
+    const kept = this.session!.isLasting || host.journal.changes !== changes;
+    this.#answerWhenSafe(answer, kept, null);
   }
 
   #answerWhenSafe(packet: Uint8Array, kept: boolean, after: (() => void) | null) {

@@ -20,6 +20,8 @@ export class Entry {
   keptState = -1;
   /** Number of its record; 0: it has none. */
   number = 0;
+  /** The journal's batch in which its acknowledgement would cancel it; 0: none. */
+  expectedIn = 0;
 
   constructor(
     session: Session,

@@ -2,7 +2,7 @@ import type { Entry } from "./entry.ts";
 
 /** What is done when the commit has come. */
 export interface HeldOutput {
-  acknowledge(type: number, packetId: number, reason: number): void;
+  sendAcknowledgement(type: number, packetId: number, reason: number): void;
   /** A SUBACK or UNSUBACK, and what follows it. */
   answer(packet: Uint8Array, after: (() => void) | null): void;
   transmit(entry: Entry): void;
@@ -50,7 +50,7 @@ export class HeldAcks {
       const item = items[head++];
       this.#head = head;
       if (typeof item === "number") {
-        output.acknowledge(
+        output.sendAcknowledgement(
           item >>> TYPE_SHIFT,
           item & 0xffff,
           item >>> REASON_SHIFT & 0xff,

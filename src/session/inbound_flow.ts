@@ -121,7 +121,7 @@ export class InboundFlow {
     this.#bytes -= received.message.publish.size;
     if (received.number === 0) return;
     this.#host.journal.forget(Kind.Received, received.number);
-    this.#host.release(received.message);
+    this.#host.release(received.message, false);
     received.number = 0;
   }
 }

@@ -102,8 +102,10 @@ export class OutboundFlow {
     const message = stored ?? this.#host.stored(publish, topic);
     const entry = new Entry(session, message, packetId, qos, retain, identifiers);
     this.#keep(entry);
-    if (sendNow) this.#send(entry);
-    else this.#enqueue(entry);
+    if (sendNow) {
+      this.#send(entry);
+      if (qos === 1 && entry.number !== 0) this.#host.expectAcknowledgement(entry);
+    } else this.#enqueue(entry);
   }
 
   /** Queues a QoS 0 message for a client that is away. */
@@ -320,10 +322,12 @@ export class OutboundFlow {
     this.#host.journal.create(Kind.Entry, entry.number, entry);
   }
 
+  /** The client has it, or need not have it any more: nothing else depends on its record. */
   #forget(entry: Entry) {
     if (entry.number === 0) return;
-    this.#host.journal.forget(Kind.Entry, entry.number);
-    if (entry.message !== null) this.#host.release(entry.message);
+    if (entry.expectedIn !== 0) this.#host.acknowledgementCame(entry);
+    this.#host.journal.cancel(Kind.Entry, entry.number);
+    if (entry.message !== null) this.#host.release(entry.message, true);
     entry.number = 0;
   }
 
@@ -335,7 +339,7 @@ export class OutboundFlow {
     entry.message = null;
     if (entry.number === 0) return;
     this.#host.journal.replace(Kind.Entry, entry.number, entry);
-    if (message !== null) this.#host.release(message);
+    if (message !== null) this.#host.release(message, false);
   }
 
   #done(packetId: number) {

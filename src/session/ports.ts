@@ -9,6 +9,7 @@ import type { OutboxHost } from "../wire/outbox.ts";
 import type { Publish, Qos } from "../wire/publish.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import type { Connection } from "./connection.ts";
+import type { Entry } from "./entry.ts";
 import type { Session } from "./session.ts";
 
 /** What the protocol core is told once. 0 means no limit unless said otherwise. */
@@ -159,6 +160,8 @@ export interface Host extends OutboxHost {
   newClientId(): string;
   /** Takes over, resumes or makes the session of an accepted CONNECT. */
   openSession(connection: Connection, connect: ConnectPacket, clientId: string): boolean;
+  /** The journal's position at which the end of the client's last session is safe; 0: it is. */
+  endSafeAt(clientId: string): number;
   /** The reason why no session can be opened for that client now, or Success. */
   admits(clientId: string): number;
   /** The connection is gone. `sendWill` false after a DISCONNECT that says so. */
@@ -192,8 +195,11 @@ export interface Host extends OutboxHost {
   stored(publish: Publish, topic: Topic): StoredMessage;
   /** One more record refers to the message: it is kept. */
   keep(message: StoredMessage): void;
-  /** One less. */
-  release(message: StoredMessage): void;
+  /** One less. `settled`: its receiver has it, so that nothing else depends on the record. */
+  release(message: StoredMessage, settled: boolean): void;
+  /** A kept message was sent at once: if its acknowledgement comes soon, it need not be written. */
+  expectAcknowledgement(entry: Entry): void;
+  acknowledgementCame(entry: Entry): void;
   /** A number for a new record. */
   nextNumber(): number;
 

@@ -37,13 +37,20 @@ const COMMIT_AGE_MAXIMUM_MS = 10_000;
 /** A tick counts as this much at most: a process that was stopped has not waited for its disk. */
 const TICK_COUNTS_MS_MAXIMUM = 1000;
 
-/** The open batch's changes of one kind. A number is in one of the two at most. */
+/** A batch's changes of one kind. A number is in one of the two at most. */
 interface KindChanges {
   readonly kind: number;
   /** Not in the store, nor in the commit in flight: forgetting one leaves no trace. */
   readonly created: Map<number, Encodable>;
   /** May be in the store: the new record, or null to remove it. */
   readonly replaced: Map<number, Encodable | null>;
+}
+
+/** Changes that will be written together. */
+interface Batch {
+  readonly position: number;
+  /** By kind, with holes. */
+  readonly kinds: (KindChanges | undefined)[];
 }
 
 /** The batch that is being written. */
@@ -66,6 +73,9 @@ interface Flight {
  *     create, replace, forget  ──▶  open batch  ──flush──▶  in flight  ──▶  committed
  *                                   position p              p − 1           … p − 2
  *
+ * Between the two a batch may be sealed: it takes no further change and waits a moment for what it
+ * has to be cancelled.
+ *
  * All methods are synchronous but `close`; the promises of the store stay in here. The owner calls
  * `flush` at the end of each turn and `tick` every 100 ms until `close` has ended.
  */
@@ -73,16 +83,17 @@ export class Journal {
   readonly #store: Store;
   readonly #options: JournalOptions;
   readonly #keeps: boolean;
-  /** By kind; `#used` has the same without the holes. */
-  readonly #kinds: (KindChanges | undefined)[] = [];
-  readonly #used: KindChanges[] = [];
+  #open: Batch = { position: 1, kinds: [] };
+  /** Takes no further change, but may still be cancelled, until it is written. */
+  #sealed: Batch | null = null;
   #changes = 0;
   #changesAtOpen = 0;
-  #openPosition = 1;
   #committed = 0;
   #flight: Flight | null = null;
   /** The open batch is to be written as soon as the one in flight has ended. */
   #flushWanted = false;
+  /** An acknowledgement waits for the open batch. */
+  #isAwaited = false;
   #fatal = false;
   #closing = false;
   #writable: boolean;
@@ -105,7 +116,29 @@ export class Journal {
    */
   get position(): number {
     if (this.#options.durability !== "sync") return 0;
-    return this.#touched ? this.#openPosition : this.#openPosition - 1;
+    if (!this.#touched) return this.#open.position - 1;
+    this.#isAwaited = true;
+    return this.#open.position;
+  }
+
+  /** Changes in the open batch, those that cancelled each other out included. */
+  get openChanges(): number {
+    return this.#changes - this.#changesAtOpen;
+  }
+
+  /** Somebody has asked for the open batch's position, and so waits for it. */
+  get isAwaited(): boolean {
+    return this.#isAwaited;
+  }
+
+  /** A commit is in flight. */
+  get isWriting(): boolean {
+    return this.#flight !== null;
+  }
+
+  /** The open batch, which the next change will belong to. */
+  get openPosition(): number {
+    return this.#open.position;
   }
 
   get committed(): number {
@@ -126,7 +159,7 @@ export class Journal {
   create(kind: number, number: number, record: Encodable): void {
     this.#changes++;
     if (!this.#keeps) return;
-    const changes = this.#kinds[kind] ?? this.#openKind(kind);
+    const changes = this.#open.kinds[kind] ?? this.#openKind(kind);
     assert(
       changes.replaced.size === 0 || !changes.replaced.has(number),
       "a record that is created was never written",
@@ -138,7 +171,7 @@ export class Journal {
   replace(kind: number, number: number, record: Encodable): void {
     this.#changes++;
     if (!this.#keeps) return;
-    const { created, replaced } = this.#kinds[kind] ?? this.#openKind(kind);
+    const { created, replaced } = this.#open.kinds[kind] ?? this.#openKind(kind);
     if (created.size > 0 && created.has(number)) created.set(number, record);
     else replaced.set(number, record);
   }
@@ -147,8 +180,32 @@ export class Journal {
   forget(kind: number, number: number): void {
     this.#changes++;
     if (!this.#keeps) return;
-    const { created, replaced } = this.#kinds[kind] ?? this.#openKind(kind);
+    const { created, replaced } = this.#open.kinds[kind] ?? this.#openKind(kind);
     if (created.size === 0 || !created.delete(number)) replaced.set(number, null);
+  }
+
+  /**
+   * Removes a record whose end depends on nothing else that is kept: unlike with `forget`, one that
+   * was created in the sealed batch is cancelled, too.
+   */
+  cancel(kind: number, number: number): void {
+    const sealed = this.#sealed?.kinds[kind];
+    if (sealed === undefined || !sealed.created.delete(number)) return this.forget(kind, number);
+    this.#open.kinds[kind]?.replaced.delete(number);
+  }
+
+  /**
+   * Closes the open batch to further changes without writing it yet; `flush` writes it. Only one can
+   * be sealed at a time.
+   */
+  seal(): void {
+    assert(this.#sealed === null, "one batch is sealed at most");
+    this.#sealed = this.#takeOpen();
+  }
+
+  /** Position of the sealed batch, 0 when there is none. */
+  get sealedPosition(): number {
+    return this.#sealed === null ? 0 : this.#sealed.position;
   }
 
   /** The turn ends: at `sync` its changes are written now, or as soon as the commit in flight ends. */
@@ -159,7 +216,7 @@ export class Journal {
 
   /** Writes what is open, whatever the durability: SIGUSR1. */
   save(): void {
-    if (this.#fatal || !this.#touched) return;
+    if (this.#fatal || this.#sealed === null && !this.#touched) return;
     if (this.#flight !== null) this.#flushWanted = true;
     else this.#start();
   }
@@ -172,7 +229,8 @@ export class Journal {
     if (this.#fatal) return;
     this.#writable = this.#store.health().writable;
     if (this.#flight !== null) this.#watch(this.#flight, nowMs, passedMs);
-    if (this.#options.durability === "async") this.save();
+    const { durability } = this.#options;
+    if (durability === "async" || durability === "sync") this.save();
     else if (this.#isAutosaveDue(nowMs)) {
       this.#savedAtMs = nowMs; // Also when there is nothing to save: an interval runs on.
       this.save();
@@ -183,7 +241,7 @@ export class Journal {
   async close(): Promise<void> {
     this.#closing = true;
     if (this.#flight?.retryAtMs != null) this.#try(this.#flight);
-    while (!this.#fatal && (this.#flight !== null || this.#touched)) {
+    while (!this.#fatal && (this.#flight !== null || this.#sealed !== null || this.#touched)) {
       if (this.#flight === null) this.#start();
       if (this.#flight === null) continue;
       await new Promise<void>((resolve) => this.#onLanded = resolve);
@@ -198,19 +256,24 @@ export class Journal {
 
   #openKind(kind: number): KindChanges {
     assert(Number.isInteger(kind) && kind >= 1 && kind <= 200, "a kind is 1 to 200");
-    const changes = { kind, created: new Map(), replaced: new Map() };
-    this.#kinds[kind] = changes;
-    this.#used.push(changes);
-    this.#used.sort((a, b) => a.kind - b.kind);
-    return changes;
+    return this.#open.kinds[kind] = { kind, created: new Map(), replaced: new Map() };
+  }
+
+  /** Takes the open batch away; the next change begins a new one. */
+  #takeOpen(): Batch {
+    const batch = this.#open;
+    this.#open = { position: batch.position + 1, kinds: [] };
+    this.#changesAtOpen = this.#changes;
+    this.#isAwaited = false;
+    return batch;
   }
 
   #start(): void {
-    const changes = this.#takeOpen();
-    const position = this.#openPosition++;
-    this.#changesAtOpen = this.#changes;
+    const { position, kinds } = this.#sealed ?? this.#takeOpen();
+    this.#sealed = null;
     this.#savedAtMs = this.#options.clock.monotonicMs();
     this.#flushWanted = false;
+    const changes = changesOf(kinds);
     if (changes.length === 0) return this.#advance(position);
     this.#flight = {
       position,
@@ -221,24 +284,6 @@ export class Journal {
       ageMs: 0,
     };
     this.#try(this.#flight);
-  }
-
-  /** Empties the open batch; by kind, and mostly by number, which is the order the store likes. */
-  #takeOpen(): RecordChange[] {
-    const changes: RecordChange[] = [];
-    for (const { kind, created, replaced } of this.#used) {
-      for (const [number, record] of replaced) {
-        changes.push({ kind, number, value: record === null ? null : record.encode() });
-      }
-      for (const [number, record] of created) {
-        changes.push({ kind, number, value: record.encode() });
-      }
-    }
-    for (const { created, replaced } of this.#used) {
-      created.clear();
-      replaced.clear();
-    }
-    return changes;
   }
 
   #try(flight: Flight): void {
@@ -318,4 +363,20 @@ export class Journal {
     return durability === "autosave" && !autosaveOnChanges && autosaveIntervalSeconds > 0 &&
       nowMs - this.#savedAtMs >= autosaveIntervalSeconds * 1000;
   }
+}
+
+/** By kind, and mostly by number, which is the order the store likes. */
+function changesOf(kinds: readonly (KindChanges | undefined)[]): RecordChange[] {
+  const changes: RecordChange[] = [];
+  for (const changed of kinds) {
+    if (changed === undefined) continue;
+    const { kind, created, replaced } = changed;
+    for (const [number, record] of replaced) {
+      changes.push({ kind, number, value: record === null ? null : record.encode() });
+    }
+    for (const [number, record] of created) {
+      changes.push({ kind, number, value: record.encode() });
+    }
+  }
+  return changes;
 }
