@@ -9,7 +9,7 @@ import {
   property,
   type PropertyValue,
 } from "./packets.ts";
-import type { FakeClient } from "./world.ts";
+import type { FakeClient, World } from "./world.ts";
 
 const decoder = new TextDecoder();
 
@@ -65,4 +65,11 @@ export function expectRefused(client: FakeClient, reason: number): void {
 /** What the accepting CONNACK said of an older session. */
 export function sessionPresent(client: FakeClient): boolean {
   return client.connack!.sessionPresent!;
+}
+
+/** Lets the store come to rest: what nobody waits for is written a moment later. */
+export async function allWritten(world: World): Promise<void> {
+  await world.settle();
+  world.advanceMs(200);
+  await world.settle();
 }
