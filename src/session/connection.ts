@@ -204,13 +204,18 @@ export class Connection implements HeldOutput {
     }
   }
 
-  /** Sends a QoS 2 PUBLISH once its Packet Identifier is safe. */
+  /** A message waits for a commit: those that come after it have to wait as well. */
+  get holdsMessages(): boolean {
+    return this.#held !== null && this.#held.transmissions > 0;
+  }
+
+  /** Sends a QoS 2 PUBLISH once its Packet Identifier is safe; one of QoS 1 behind those held. */
   transmitWhenSafe(entry: Entry): void {
     const { journal } = this.#host;
     const held = this.#held;
     if (journal.position <= journal.committed && (held === null || held.isEmpty)) {
       this.session!.outbound.transmitHeld(entry);
-    } else this.#holding().addTransmission(journal.position, entry);
+    } else this.#holding().addTransmission(entry.qos === 1 ? 0 : journal.position, entry);
   }
 
   /** Sends what waited for a commit. True: nothing waits any more. */

@@ -21,6 +21,7 @@ export class HeldAcks {
   /** A packed acknowledgement, or what else is to be sent. */
   #items: (number | Entry | { packet: Uint8Array; after: (() => void) | null })[] = [];
   #head = 0;
+  #transmissions = 0;
 
   get isEmpty(): boolean {
     return this.#head === this.#positions.length;
@@ -28,6 +29,11 @@ export class HeldAcks {
 
   get size(): number {
     return this.#positions.length - this.#head;
+  }
+
+  /** Messages among what is held: later ones must not overtake them [MQTT-4.6.0-1]. */
+  get transmissions(): number {
+    return this.#transmissions;
   }
 
   addAcknowledgement(position: number, type: number, packetId: number, reason: number): void {
@@ -39,6 +45,7 @@ export class HeldAcks {
   }
 
   addTransmission(position: number, entry: Entry): void {
+    this.#transmissions++;
     this.#add(position, entry);
   }
 
@@ -56,7 +63,10 @@ export class HeldAcks {
           item >>> REASON_SHIFT & 0xff,
         );
       } else if ("packet" in item) output.answer(item.packet, item.after);
-      else output.transmit(item);
+      else {
+        this.#transmissions--;
+        output.transmit(item);
+      }
     }
     if (this.#head === positions.length) {
       this.#positions = [];

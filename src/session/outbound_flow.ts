@@ -265,10 +265,11 @@ export class OutboundFlow {
     this.#inflightBytes += entry.size;
     const state = entry.qos === 1 ? InFlight.AwaitsPuback : InFlight.AwaitsPubrec;
     window.set(entry.packetId, state, entry);
+    const connection = this.#session.connection!;
     // Sent again it does not wait: its identifier is safe since the first time [MQTT-4.6.0-1].
-    const isSafe = entry.qos === 1 || entry.number === 0 || entry.state === EntryState.Sent;
-    if (isSafe) this.#transmit(entry);
-    else this.#session.connection!.transmitWhenSafe(entry);
+    const isSafe = entry.number === 0 || entry.state === EntryState.Sent;
+    if (isSafe || entry.qos === 1 && !connection.holdsMessages) this.#transmit(entry);
+    else connection.transmitWhenSafe(entry);
   }
 
   #sendQos0(entry: Entry) {
