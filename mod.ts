@@ -38,14 +38,20 @@ export async function createBroker(options: CreateBrokerOptions = {}): Promise<E
 
 let served: Promise<EmbeddedBroker> | undefined;
 
+/** What `deno serve` calls. */
+interface FetchHandler {
+  fetch(request: Request, info?: Deno.ServeHandlerInfo): Promise<Response>;
+}
+
 /** For `deno serve mod.ts`: a broker without ports of its own behind this HTTP server. */
-// deno-lint-ignore no-default-export
-export default {
-  async fetch(request: Request): Promise<Response> {
+const handler: FetchHandler = {
+  async fetch(request, info) {
     served ??= createBroker();
-    return await (await served).app.fetch(request);
+    // With the peer's address, so that what is meant for this machine alone stays with it.
+    return await (await served).app.fetch(request, info);
   },
 };
+export default handler;
 
 if (import.meta.main) {
   const { main } = await import("./src/main.ts");

@@ -1,4 +1,5 @@
 import type { AccessHooks, Client } from "./access/hooks.ts";
+import { createAdminApp } from "./admin/app.ts";
 import type { Observer } from "./broker/broker.ts";
 import { configurationFromOptions } from "./config/configuration_from_options.ts";
 import { isLoopback } from "./config/configuration.ts";
@@ -11,7 +12,11 @@ import { Server } from "./server.ts";
 import type { Receiver } from "./session/ports.ts";
 import type { Session } from "./session/session.ts";
 import type { Publish, Qos } from "./wire/publish.ts";
-import { decodeUserProperties, encodeProperties } from "./wire/property_list.ts";
+import {
+  decodeProperties,
+  encodeProperties,
+  type MessageProperties,
+} from "./wire/property_list.ts";
 import { isTopicFilter, isTopicNameText } from "./wire/utf8.ts";
 
 /** A message as an embedding program gets it. */
@@ -20,22 +25,18 @@ export interface Message {
   readonly payload: Uint8Array;
   readonly qos: Qos;
   readonly retain: boolean;
-  /** User Properties in the sender's order. */
-  readonly userProperties: readonly (readonly [name: string, value: string])[];
+  /** Content Type, Response Topic, Correlation Data, User Properties …, read when first asked for. */
+  readonly properties: MessageProperties;
   /** The payload as text. */
   text(): string;
 }
 
 /** How {@linkcode EmbeddedBroker.publish} sends a message. */
-export interface PublishOptions {
+export interface PublishOptions extends MessageProperties {
   qos?: Qos;
   retain?: boolean;
   /** Seconds. */
   messageExpiryInterval?: number;
-  contentType?: string;
-  responseTopic?: string;
-  correlationData?: Uint8Array;
-  userProperties?: readonly (readonly [name: string, value: string])[];
 }
 
 /** The events and what they carry. */
@@ -71,6 +72,7 @@ export class EmbeddedBroker implements AsyncDisposable {
   readonly #server: Server;
   readonly #listeners: Map<keyof BrokerEvents, Set<Listener<never>>>;
   readonly #local = new Set<LocalReceiver>();
+  #app: ReturnType<typeof createAdminApp> | null = null;
 
   private constructor(server: Server, listeners: Map<keyof BrokerEvents, Set<Listener<never>>>) {
     this.#server = server;
@@ -121,8 +123,8 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /** The HTTP interface, to be mounted in another Hono app. */
-  get app(): Server["app"] {
-    return this.#server.app;
+  get app(): ReturnType<typeof createAdminApp> {
+    return this.#app ??= createAdminApp(this.#server.source);
   }
 
   /**
@@ -261,8 +263,8 @@ function messageOf(publish: Publish, topic: string, retain: boolean): Message {
     payload,
     qos: publish.qos,
     retain,
-    get userProperties() {
-      return decodeUserProperties(properties);
+    get properties() {
+      return decodeProperties(properties);
     },
     text: () => new TextDecoder().decode(payload),
   };

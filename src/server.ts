@@ -1,7 +1,6 @@
 import type { AccessHooks } from "./access/hooks.ts";
 import { HookAccess } from "./access/hooks.ts";
-import { createAdminApp } from "./admin/app.ts";
-import { AdminServer } from "./admin/server.ts";
+import type { AdminServer } from "./admin/server.ts";
 import type { AdminSource } from "./admin/source.ts";
 import { Broker, type Observer } from "./broker/broker.ts";
 import type { Restored } from "./broker/restore.ts";
@@ -51,8 +50,8 @@ export class Server {
   #timerAtMs = Infinity;
   #isStopped = false;
   readonly #admin: AdminServer | null;
-  readonly #source: AdminSource;
-  #app: ReturnType<typeof createAdminApp> | null = null;
+  /** What the HTTP interface sees of this server. */
+  readonly source: AdminSource;
 
   private constructor(
     options: ServerOptions,
@@ -67,7 +66,7 @@ export class Server {
     this.listeners = listeners;
     this.#store = store;
     this.#log = log;
-    this.#source = source;
+    this.source = source;
     this.#admin = admin;
     this.broker = new Broker(settingsOf(configuration), {
       clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
@@ -115,7 +114,7 @@ export class Server {
       for (const listener of configuration.listeners) {
         listeners.push(openListener(configuration, listener, log));
       }
-      admin = openAdmin(configuration, source, log);
+      admin = await openAdmin(configuration, source, log);
       store = lock === null ? new MemoryStore() : await openStore(configuration, lock, log);
     } catch (error) {
       lock?.abandon();
@@ -136,11 +135,6 @@ export class Server {
     server.broker.start();
     for (const listener of listeners) listener.start(server.broker);
     return server;
-  }
-
-  /** The HTTP interface as an app of its own, for embedding. Made when it is first asked for. */
-  get app(): ReturnType<typeof createAdminApp> {
-    return this.#app ??= createAdminApp(this.#source);
   }
 
   /** Whether clients are served and what they send can be kept. */
@@ -279,13 +273,15 @@ function openListener(
   }
 }
 
-function openAdmin(
+async function openAdmin(
   configuration: Configuration,
   source: AdminSource,
   log: Log,
-): AdminServer | null {
+): Promise<AdminServer | null> {
   const endpoint = configuration.global.adminListener;
   if (endpoint === null) return null;
+  // Read only where it is wanted: without it the broker is there sooner.
+  const { AdminServer } = await import("./admin/server.ts");
   try {
     const admin = AdminServer.open(source, endpoint);
     const { hostname, port } = admin.address;
@@ -308,12 +304,17 @@ function adminSource(configuration: Configuration, server: () => Server | null):
     configuration: () =>
       [...origins].map(([name, origin]) => ({
         name,
-        value: findOption(name)?.secret ? "(secret)" : valueOf(name, global, listeners),
+        value: isSecret(name) ? "(secret)" : valueOf(name, global, listeners),
         origin,
       })),
     version: VERSION,
     token: global.adminToken === "" ? null : global.adminToken,
   };
+}
+
+/** Of `option` or `listener[0].option`. */
+function isSecret(name: string): boolean {
+  return findOption(name.replace(/^listener\[\d+\]\./, ""))?.secret === true;
 }
 
 /** The value of `option` or `listener[0].option`. */

@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import type { Broker } from "../broker/broker.ts";
 import { json, RequestError } from "./answers.ts";
 import { changeSafely } from "./changes.ts";
-import { encodeMessageProperties, type MessageProperties } from "./message_properties.ts";
+import { encodeProperties, type MessageProperties } from "../wire/property_list.ts";
 import { badRequest, changeableBrokerOf, readBody, readQuery } from "./requests.ts";
 import { route } from "./route.ts";
 import type { AdminSource } from "./source.ts";
@@ -76,7 +76,7 @@ function readMessage(fields: ReadonlyMap<string, unknown>): Message {
     payloadFormatIndicator: integer(fields, "payloadFormatIndicator", 1),
     contentType: text(fields, "contentType"),
     responseTopic: text(fields, "responseTopic"),
-    correlationDataBase64: base64(fields, "correlationDataBase64", FIELD_MAXIMUM_BYTES)?.toBase64(),
+    correlationData: base64(fields, "correlationDataBase64", FIELD_MAXIMUM_BYTES),
     userProperties: userProperties(fields.get("userProperties")),
   };
   const { responseTopic } = properties;
@@ -91,7 +91,7 @@ function readMessage(fields: ReadonlyMap<string, unknown>): Message {
     payload: readPayload(fields),
     qos: (integer(fields, "qos", 2) ?? 0) as 0 | 1 | 2,
     retain,
-    properties: encodeMessageProperties(properties),
+    properties: encodeProperties(properties),
     messageExpirySeconds: integer(fields, "messageExpiryInterval", EXPIRY_MAXIMUM_SECONDS),
   };
 }

@@ -3,7 +3,7 @@ import type { Broker } from "../broker/broker.ts";
 import { answer, json, RequestError } from "./answers.ts";
 import { changeSafely } from "./changes.ts";
 import type { Listings } from "./listings.ts";
-import { decodeMessageProperties } from "./message_properties.ts";
+import { decodeProperties } from "../wire/property_list.ts";
 import {
   badRequest,
   brokerOf,
@@ -112,7 +112,7 @@ function wholeMessage(broker: Broker, message: Message) {
     ...messageView(broker, message),
     payloadBase64: isShown ? payload.toBase64() : null,
     payloadText: isShown ? textOf(payload) : null,
-    properties: decodeMessageProperties(message.publish.forwarded()),
+    properties: propertiesView(message.publish.forwarded()),
   };
 }
 
@@ -139,4 +139,12 @@ function rawPayload(message: Message): Response {
     "Content-Disposition": "attachment",
     "Content-Length": String(payload.length),
   });
+}
+
+/** The properties as JSON shows them: correlation data in base64. */
+function propertiesView(bytes: Uint8Array) {
+  const { correlationData, ...properties } = decodeProperties(bytes);
+  return correlationData === undefined
+    ? properties
+    : { ...properties, correlationDataBase64: correlationData.toBase64() };
 }

@@ -85,15 +85,15 @@ export class Broker implements Host {
   readonly settings: Settings;
   readonly topics: TopicTable;
   readonly tree: SubscriptionTree<Receiver>;
-  readonly retained = new RetainedMessages();
+  readonly retained: RetainedMessages = new RetainedMessages();
   readonly sessions: Sessions;
   readonly journal: Journal;
   readonly access: Access;
   readonly counters: Counters = newCounters();
   readonly sent: SentCounters = newSentCounters();
-  readonly publish = new Publish();
+  readonly publish: Publish = new Publish();
   readonly wallOffsetMs: number;
-  readonly connections = new Set<Connection>();
+  readonly connections: Set<Connection> = new Set();
 
   readonly #ports: Ports;
   readonly #limits: FrameLimits;

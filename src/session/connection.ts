@@ -574,9 +574,11 @@ export class Connection implements HeldOutput {
     // What could not be kept must not be promised to a 3.x client either: it will send it again.
     if (reason === Reason.QuotaExceeded && this.#version !== 5) return;
     // It may have been taken when it came the first time: whoever is refused does not release it.
+    const { journal } = this.#host;
+    const changes = journal.changes;
     this.session!.inbound?.forget(publish.packetId);
     const type = publish.qos === 1 ? PacketType.Puback : PacketType.Pubrec;
-    this.acknowledge(type, publish.packetId, reason);
+    this.acknowledge(type, publish.packetId, reason, journal.changes !== changes);
   }
 
   #aliased(publish: Publish): Topic | null {

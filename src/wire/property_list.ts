@@ -1,62 +1,76 @@
 import { decodeUtf8, encodeUtf8, readUint16 } from "./bytes.ts";
 import { Property } from "./properties.ts";
 
-/** Properties of a message that a program makes itself. */
+/** The properties of a message that travel from its publisher to the receivers [MQTT-3.3.2-18]. */
 export interface MessageProperties {
-  payloadFormatIndicator?: 0 | 1;
+  payloadFormatIndicator?: number;
   contentType?: string;
   responseTopic?: string;
   correlationData?: Uint8Array;
+  /** In the publisher's order; a name may occur more than once. */
   userProperties?: readonly (readonly [name: string, value: string])[];
 }
 
-/** The properties as bytes, as a PUBLISH forwards them. @throws {RangeError} for one over 65,535 bytes */
+/** The properties as a PUBLISH carries them, without their length. @throws {RangeError} a field over 65,535 bytes */
 export function encodeProperties(properties: MessageProperties): Uint8Array {
-  const list: number[] = [];
-  const binary = (bytes: Uint8Array) => {
-    if (bytes.length > 0xffff) throw new RangeError("a property holds at most 65,535 bytes");
-    list.push(bytes.length >> 8, bytes.length & 0xff);
-    for (const byte of bytes) list.push(byte);
+  const parts: Uint8Array[] = [];
+  const add = (identifier: number, ...fields: Uint8Array[]) => {
+    parts.push(Uint8Array.of(identifier));
+    for (const field of fields) {
+      if (field.length > 0xffff) throw new RangeError("a property holds at most 65,535 bytes");
+      parts.push(Uint8Array.of(field.length >> 8, field.length & 0xff), field);
+    }
   };
   const { payloadFormatIndicator, contentType, responseTopic, correlationData } = properties;
   if (payloadFormatIndicator !== undefined) {
-    list.push(Property.PayloadFormatIndicator, payloadFormatIndicator);
+    parts.push(Uint8Array.of(Property.PayloadFormatIndicator, payloadFormatIndicator));
   }
-  if (contentType !== undefined) {
-    list.push(Property.ContentType);
-    binary(encodeUtf8(contentType));
-  }
-  if (responseTopic !== undefined) {
-    list.push(Property.ResponseTopic);
-    binary(encodeUtf8(responseTopic));
-  }
-  if (correlationData !== undefined) {
-    list.push(Property.CorrelationData);
-    binary(correlationData);
-  }
+  if (contentType !== undefined) add(Property.ContentType, encodeUtf8(contentType));
+  if (responseTopic !== undefined) add(Property.ResponseTopic, encodeUtf8(responseTopic));
+  if (correlationData !== undefined) add(Property.CorrelationData, correlationData);
   for (const [name, value] of properties.userProperties ?? []) {
-    list.push(Property.UserProperty);
-    binary(encodeUtf8(name));
-    binary(encodeUtf8(value));
+    add(Property.UserProperty, encodeUtf8(name), encodeUtf8(value));
   }
-  return Uint8Array.from(list);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
-/** The User Properties of forwarded bytes, in their order. The bytes were checked when they came in. */
-export function decodeUserProperties(bytes: Uint8Array): [name: string, value: string][] {
-  const found: [string, string][] = [];
-  for (let at = 0; at < bytes.length;) {
-    const identifier = bytes[at++];
-    if (identifier === Property.PayloadFormatIndicator) at += 1;
-    else if (identifier === Property.UserProperty) {
-      const nameEnd = at + 2 + readUint16(bytes, at);
-      const valueEnd = nameEnd + 2 + readUint16(bytes, nameEnd);
-      found.push([
-        decodeUtf8(bytes, at + 2, nameEnd),
-        decodeUtf8(bytes, nameEnd + 2, valueEnd),
-      ]);
-      at = valueEnd;
-    } else at += 2 + readUint16(bytes, at);
+/** Reads forwarded properties, which were checked when they came in. */
+export function decodeProperties(bytes: Uint8Array): MessageProperties {
+  const found: MessageProperties = {};
+  const users: [string, string][] = [];
+  let at = 0;
+  const field = () => {
+    const start = at + 2;
+    at = start + readUint16(bytes, at);
+    return start;
+  };
+  const text = () => decodeUtf8(bytes, field(), at);
+  while (at < bytes.length) {
+    switch (bytes[at++]) {
+      case Property.PayloadFormatIndicator:
+        found.payloadFormatIndicator = bytes[at++];
+        break;
+      case Property.ContentType:
+        found.contentType = text();
+        break;
+      case Property.ResponseTopic:
+        found.responseTopic = text();
+        break;
+      case Property.CorrelationData:
+        found.correlationData = bytes.slice(field(), at);
+        break;
+      default: {
+        const name = text();
+        users.push([name, text()]);
+      }
+    }
   }
+  if (users.length > 0) found.userProperties = users;
   return found;
 }
