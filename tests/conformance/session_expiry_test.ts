@@ -132,9 +132,9 @@ conformance(
       const store = new FaultyStore({ automatic: true });
       const world = new World({ store, durability: "sync" });
       const client = world.connect(5, { ...lasting(10), clean: true });
-      await world.settle();
+      await allWritten(world);
       client.vanish();
-      await world.settle();
+      await allWritten(world);
       const next = new World({
         store: store.crash(),
         durability: "sync",
