@@ -451,9 +451,11 @@ export const GLOBAL_OPTIONS = [
     name: "set_tcp_nodelay",
     scope: "global",
     kind: "bool",
-    default: false,
+    default: true,
     status: "honoured",
     meaning: "Sends small packets without waiting for more (TCP_NODELAY).",
+    differs:
+      "On by default: with it off, a small packet can wait 40 ms for the acknowledgement of the one before.",
     reloadable: true,
     since: "1.5",
   },
