@@ -229,7 +229,8 @@ export class Connection implements HeldOutput {
   }
 
   answer(packet: Uint8Array, after: (() => void) | null): void {
-    this.outbox.packet(packet);
+    // [MQTT-3.1.2-24]: what the client cannot take is not sent.
+    if (packet.length <= this.outbox.maximumPacketSize) this.outbox.packet(packet);
     after?.();
   }
 

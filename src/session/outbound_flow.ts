@@ -175,7 +175,8 @@ export class OutboundFlow {
     const queue = this.#queue, connection = this.#session.connection;
     if (queue === null || connection === null) return;
     for (let entry = queue.peek(); entry !== undefined; entry = queue.peek()) {
-      if (entry.qos !== 0 && !this.#hasQuota(entry.size)) return;
+      const needsQuota = entry.qos !== 0 && entry.state !== EntryState.Released;
+      if (needsQuota && !this.#hasQuota(entry.size)) return this.#releaseBehind(queue);
       queue.shift();
       this.#queuedBytes -= entry.size;
       // What was sent before is sent again, expired or not [MQTT-4.3.3-7] [MQTT-4.4.0-1].
@@ -193,6 +194,21 @@ export class OutboundFlow {
     }
     this.#queue = null;
     this.#session.quotaFreed();
+  }
+
+  /** [MQTT-3.3.4-10]: no PUBREL waits behind a PUBLISH for which the new window has no room. */
+  #releaseBehind(queue: Deque<Entry>) {
+    const passed: Entry[] = [];
+    let entry = queue.peek();
+    for (; entry !== undefined && entry.state !== EntryState.Waiting; entry = queue.peek()) {
+      queue.shift();
+      if (entry.state === EntryState.Sent) passed.push(entry);
+      else {
+        this.#queuedBytes -= entry.size;
+        this.#send(entry);
+      }
+    }
+    while (passed.length > 0) queue.unshift(passed.pop()!);
   }
 
   /** The connection is gone: what was in flight goes back to the head of the queue. */
