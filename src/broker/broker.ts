@@ -310,11 +310,12 @@ export class Broker implements Host {
     const slow = this.#slow;
     this.#slow = null;
     if (connection.isClosed) return;
-    if (connection.isCongested || slow === connection) {
+    if (connection.isBehind || slow === connection) {
       connection.waitsForItself = true;
       connection.link.pause();
     } else if (slow !== null && !slow.isClosed) {
       (slow.waiters ??= []).push(connection);
+      connection.waitsForReceiver = true;
       connection.link.pause();
     }
     this.#beginTurn();
@@ -416,7 +417,10 @@ export class Broker implements Host {
   }
 
   congested(receiver: Connection): void {
-    this.#slow = receiver;
+    // Of several it is the one with the most to read that is waited for.
+    if (this.#slow === null || receiver.outbox.waiting > this.#slow.outbox.waiting) {
+      this.#slow = receiver;
+    }
     if (this.#congested.has(receiver)) return;
     this.#congested.add(receiver);
     receiver.progressAtMs = Math.max(receiver.progressAtMs, this.nowMs);
@@ -522,7 +526,7 @@ export class Broker implements Host {
 
   // Host: messages
 
-  hasRoomFor(publish: Publish, topic: Topic): boolean {
+  hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean {
     if (publish.retain && publish.payloadLength > 0) {
       const maximum = this.settings.maxRetainedMessages;
       if (
@@ -530,7 +534,7 @@ export class Broker implements Host {
       ) return false;
     }
     if (this.journal.accepting) return true;
-    if (publish.retain) return false;
+    if (publish.retain || publish.qos === 2 && publisher.isLasting) return false;
     const { matches, groups } = this.tree.route(topic);
     const isLasting = ({ subscriber }: Match<Receiver>) =>
       (subscriber as Partial<Session>).isLasting === true;

@@ -230,6 +230,7 @@ export class Sessions {
     if (parsed === null) return Reason.TopicFilterInvalid;
     const subscriptions = session.subscriptions ??= new Map();
     const before = subscriptions.get(request.filter);
+    if (session.isLasting && !this.#host.journal.accepting) return Reason.QuotaExceeded;
     const maximum = this.#host.settings.maxSubscriptionsPerClient;
     if (before === undefined && maximum > 0 && subscriptions.size >= maximum) {
       return Reason.QuotaExceeded;

@@ -32,6 +32,9 @@ import { IncomingTopicAliases, OutgoingTopicAliases } from "./topic_aliases.ts";
 
 type State = "awaiting CONNECT" | "connected" | "closed";
 
+/** Answers that may wait for a commit before a client is read no further. */
+const HELD_MAXIMUM = 65_536;
+
 const acknowledgement = new Acknowledgement();
 const properties = new Properties();
 const delivery: Delivery = {
@@ -73,6 +76,8 @@ export class Connection implements HeldOutput {
   progressAtMs = 0;
   /** Reads no further until its own answers have been taken. */
   waitsForItself = false;
+  /** Is among the waiters of a receiver. */
+  waitsForReceiver = false;
   /** Connect time-out, then keep alive. */
   deadline: Deadline | null = null;
   /** A message to it was dropped, which is logged once. */
@@ -120,6 +125,11 @@ export class Connection implements HeldOutput {
     return this.outbox.waiting > this.#host.settings.maxUnsentBytes / 4;
   }
 
+  /** Its own answers pile up, unread or held for a commit; it is to make no more of them. */
+  get isBehind(): boolean {
+    return this.isCongested || this.#held !== null && this.#held.size > HELD_MAXIMUM;
+  }
+
   /** Handles what the peer sent. The bytes may be reused afterwards. */
   receive(chunk: Uint8Array, length: number): void {
     if (this.#state === "closed") return;
@@ -138,12 +148,10 @@ export class Connection implements HeldOutput {
   drained(): void {
     this.isStalled = false;
     this.progressAtMs = this.#host.nowMs;
-    if (!this.isCongested) {
-      if (this.waiters !== null) this.releaseWaiters();
-      if (this.waitsForItself) {
-        this.waitsForItself = false;
-        this.link.resume();
-      }
+    if (this.waiters !== null && !this.isCongested) this.releaseWaiters();
+    if (this.waitsForItself && !this.isBehind) {
+      this.waitsForItself = false;
+      this.#readOn();
     }
     if (this.#state === "connected" && this.session!.retainedDeliveries !== null) {
       this.feedRetained();
@@ -153,7 +161,18 @@ export class Connection implements HeldOutput {
   releaseWaiters(): void {
     const waiters = this.waiters ?? [];
     this.waiters = null;
-    for (const waiter of waiters) if (!waiter.isClosed) waiter.link.resume();
+    for (const waiter of waiters) {
+      waiter.waitsForReceiver = false;
+      waiter.#readOn();
+    }
+  }
+
+  /** Reads on, unless there is another reason to wait. */
+  #readOn() {
+    const waits = this.#suspended || this.waitsForItself || this.waitsForReceiver;
+    if (waits || this.#state === "closed") return;
+    this.lastPacketAtMs = this.#host.nowMs;
+    this.link.resume();
   }
 
   /**
@@ -166,6 +185,8 @@ export class Connection implements HeldOutput {
       return Infinity;
     }
     if (this.keepAliveMs === 0) return Infinity;
+    // Whoever is not read cannot be told from the silent; its time begins anew when it is.
+    if (this.#suspended || this.waitsForReceiver) return nowMs + this.keepAliveMs * 1.5;
     const dueAtMs = this.lastPacketAtMs + this.keepAliveMs * 1.5;
     if (nowMs < dueAtMs) return dueAtMs;
     this.disconnect(Reason.KeepAliveTimeout);
@@ -542,10 +563,10 @@ export class Connection implements HeldOutput {
     if (limit > 0 && publish.payloadLength > limit) {
       return this.#refusePublish(publish, Reason.PacketTooLarge);
     }
-    if ((publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic)) {
-      return this.#refusePublish(publish, Reason.QuotaExceeded);
-    }
     const session = this.session!;
+    if (
+      (publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic, session)
+    ) return this.#refusePublish(publish, Reason.QuotaExceeded);
     if (publish.qos === 0) {
       host.route(publish, topic, session);
       return;

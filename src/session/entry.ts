@@ -20,6 +20,8 @@ export class Entry {
   keptState = -1;
   /** Number of its record; 0: it has none. */
   number = 0;
+  /** Bytes that count against max_inflight_bytes and max_queued_bytes: the payload's. */
+  size: number;
   /** The journal's batch in which its acknowledgement would cancel it; 0: none. */
   expectedIn = 0;
 
@@ -37,11 +39,7 @@ export class Entry {
     this.qos = qos;
     this.retain = retain;
     this.identifiers = identifiers;
-  }
-
-  /** Bytes that count against max_inflight_bytes and max_queued_bytes: the payload's. */
-  get size(): number {
-    return this.message === null ? 0 : this.message.publish.payloadLength;
+    this.size = message === null ? 0 : message.publish.payloadLength;
   }
 
   encode(): Uint8Array {

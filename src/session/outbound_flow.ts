@@ -221,8 +221,11 @@ export class OutboundFlow {
     const queue = this.#queue ??= new Deque();
     for (let index = inFlight.length - 1; index >= 0; index--) {
       inFlight[index].message?.publish.detach();
-      queue.unshift(inFlight[index]);
-      this.#queuedBytes += inFlight[index].size;
+      const entry = inFlight[index];
+      // Its bytes counted until PUBCOMP on that connection; only the identifier is left of it.
+      if (entry.state === EntryState.Released) entry.size = 0;
+      queue.unshift(entry);
+      this.#queuedBytes += entry.size;
     }
     if (queue.size === 0) this.#queue = null;
   }
@@ -351,7 +354,6 @@ export class OutboundFlow {
   /** PUBREC has come: only the identifier is still of use. */
   #released(entry: Entry) {
     const message = entry.message;
-    this.#inflightBytes -= entry.size;
     entry.state = EntryState.Released;
     entry.message = null;
     if (entry.number === 0) return;

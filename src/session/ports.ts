@@ -188,7 +188,7 @@ export interface Host extends OutboxHost {
     message?: StoredMessage,
   ): boolean;
   /** False: the message would have to be kept, and there is no room for it. */
-  hasRoomFor(publish: Publish, topic: Topic): boolean;
+  hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean;
   /** A lasting copy of a message. */
   store(publish: Publish, topic: Topic, publisher: Session | null): StoredMessage;
   /** The same of the message that is routed now; made once, however often it is asked for. */
