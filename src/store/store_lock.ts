@@ -13,18 +13,19 @@ export class StoreLock {
   readonly #file: Deno.FsFile;
   /** The topmost directory that was made for this lock; null if all were there. */
   readonly #created: string | null;
-  readonly #fileIsNew: boolean;
+  /** What the lock file said before; null if it was not there. */
+  readonly #before: Uint8Array | null;
 
   private constructor(
     directory: string,
     file: Deno.FsFile,
     created: string | null,
-    fileIsNew: boolean,
+    before: Uint8Array | null,
   ) {
     this.directory = directory;
     this.#file = file;
     this.#created = created;
-    this.#fileIsNew = fileIsNew;
+    this.#before = before;
   }
 
   /** Makes the directory (0700) if it is not there. Throws `StoreError` if it is held or not ours. */
@@ -47,9 +48,9 @@ export class StoreLock {
         // Its holder removed it between our opening and locking it: a failed first start.
         throw new StoreError(`another broker is just leaving ${directory}; try again`, "locked");
       }
-      file.truncateSync(0);
-      file.writeSync(new TextEncoder().encode(`${Deno.pid}\n${new Date().toISOString()}\n`));
-      return new StoreLock(directory, file, created, fileIsNew);
+      const before = fileIsNew ? null : Deno.readFileSync(path);
+      rewrite(file, new TextEncoder().encode(`${Deno.pid}\n${new Date().toISOString()}\n`));
+      return new StoreLock(directory, file, created, before);
     } catch (error) {
       file?.close();
       if (created !== null) Deno.removeSync(created, { recursive: true });
@@ -68,10 +69,11 @@ export class StoreLock {
     this.#file.close();
   }
 
-  /** Lets go after a failed start: what acquiring the lock made is removed, all else stays. */
+  /** Lets go after a failed start: what acquiring the lock made is removed, all else is as it was. */
   abandon(): void {
     if (this.#created !== null) Deno.removeSync(this.#created, { recursive: true });
-    else if (this.#fileIsNew) Deno.removeSync(`${this.directory}/${LOCK_FILE}`);
+    else if (this.#before === null) Deno.removeSync(`${this.directory}/${LOCK_FILE}`);
+    else rewrite(this.#file, this.#before);
     this.#file.close();
   }
 }
@@ -138,6 +140,12 @@ function exists(path: string): boolean {
 function isFileAt(file: Deno.FsFile, path: string): boolean {
   const there = statSync(path, { throwIfNoEntry: false });
   return there !== undefined && there.ino === file.statSync().ino;
+}
+
+function rewrite(file: Deno.FsFile, bytes: Uint8Array): void {
+  file.truncateSync(0);
+  file.seekSync(0, Deno.SeekMode.Start);
+  file.writeSync(bytes);
 }
 
 function readPid(file: Deno.FsFile): string {

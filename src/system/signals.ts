@@ -16,8 +16,7 @@ export interface SignalHandlers {
 const SIGUSR1 = 10;
 /** What `signal` returns when the disposition was to ignore. */
 const SIG_IGN = 1n;
-/** Deno installs its own handler half a second after the start: look more often until then. */
-const EARLY_POLL_MS = 50, EARLY_POLLS = 30, POLL_MS = 500;
+const POLL_MS = 500;
 
 /** Installs the handlers; the returned function removes them. */
 export function installSignals(handlers: SignalHandlers): () => void {
@@ -47,16 +46,17 @@ function watchSigusr1(act: () => void): () => void {
   });
   const { symbols } = library;
   const sigignore = symbols.dlsym(null, new TextEncoder().encode("sigignore\0"));
+  // Deno asks for the signal half a second after the start, which must not replace our handler: it
+  // sets the process's only when a signal is asked for the first time, so that is done here.
+  const first = () => {};
+  Deno.addSignalListener("SIGUSR1", first);
   symbols.signal(SIGUSR1, sigignore);
-  let polls = 0;
-  let timer: ReturnType<typeof setTimeout>;
-  const poll = () => {
+  const poll = setInterval(() => {
     if (Deno.UnsafePointer.value(symbols.signal(SIGUSR1, sigignore)) === SIG_IGN) act();
-    timer = setTimeout(poll, polls++ < EARLY_POLLS ? EARLY_POLL_MS : POLL_MS);
-  };
-  timer = setTimeout(poll, EARLY_POLL_MS);
+  }, POLL_MS);
   return () => {
-    clearTimeout(timer);
+    clearInterval(poll);
+    Deno.removeSignalListener("SIGUSR1", first);
     library.close();
   };
 }
