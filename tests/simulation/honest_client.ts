@@ -12,6 +12,8 @@ interface Outgoing {
   readonly message: Message;
   readonly bytes: (dup: boolean) => Uint8Array;
   released: boolean;
+  /** False: the broker may have ended the session in which it was sent, and answers for a new one. */
+  isSure: boolean;
 }
 
 export interface ConnectOptions {
@@ -24,7 +26,12 @@ export interface ConnectOptions {
 
 /** What a client asked for and has no answer to. */
 type Question =
-  | { readonly type: "subscribe"; readonly filters: readonly (readonly [string, number])[] }
+  | {
+    readonly type: "subscribe";
+    readonly filters: readonly (readonly [string, number])[];
+    /** The store did not work, so that the broker may say no. */
+    readonly mayBeRefused: boolean;
+  }
   | { readonly type: "unsubscribe"; readonly filter: string };
 
 /**
@@ -85,6 +92,7 @@ export class HonestClient {
     const mayHaveExpired = awayMs >= this.#shortestExpirySeconds * 1000;
     if (clean || expirySeconds === 0 || mayHaveExpired) this.session?.weaken();
     if (clean) this.#forgetSession();
+    if (mayHaveExpired) { for (const outgoing of this.#outgoing.values()) outgoing.isSure = false; }
     if (this.session !== null) this.session.isLasting = expirySeconds > 0;
     this.#askedClean = clean;
     this.expirySeconds = expirySeconds;
@@ -182,7 +190,8 @@ export class HonestClient {
       session.asked.push({ filter, from: this.ledger.moment(), until: Infinity });
     }
     const packetId = this.#nextPacketId();
-    this.#questions.set(packetId, { type: "subscribe", filters });
+    const mayBeRefused = !this.fake!.world.broker.journal.accepting || this.fake!.isPaused;
+    this.#questions.set(packetId, { type: "subscribe", filters, mayBeRefused });
     this.ledger.note(`${this.name} > subscribe ${packetId} ${filters.join(" ")}`);
     this.fake!.send(packets.subscribe(this.version, { packetId, filters }));
   }
@@ -210,7 +219,9 @@ export class HonestClient {
           ? packets.property(packets.Property.messageExpiryInterval, 2)
           : [],
       });
-    if (packetId !== undefined) this.#outgoing.set(packetId, { message, bytes, released: false });
+    if (packetId !== undefined) {
+      this.#outgoing.set(packetId, { message, bytes, released: false, isSure: true });
+    }
     this.#sendPublish(message, bytes(false));
     if (qos === 0 && !this.fake!.isPaused) message.doneAt = this.ledger.moment();
   }
@@ -345,11 +356,11 @@ export class HonestClient {
   #finished(packetId: number, packet: ServerPacket) {
     const outgoing = this.#outgoing.get(packetId);
     if (outgoing === undefined) return;
-    const { message, released } = outgoing;
+    const { message, released, isSure } = outgoing;
     const expected = message.qos === 1 ? "puback" : "pubcomp";
     assert.ok(packet.type === expected && released === (message.qos === 2), "out of turn");
     this.#outgoing.delete(packetId);
-    if ((packet.reason ?? 0) < 0x80) this.ledger.acknowledged(message);
+    if ((packet.reason ?? 0) < 0x80 && isSure) this.ledger.acknowledged(message);
     else message.doneAt = this.ledger.moment();
   }
 
@@ -371,6 +382,7 @@ export class HonestClient {
     const question = this.#answered(packetId, "subscribe");
     question.filters.forEach(([filter], index) => {
       const qos = packet.reasons![index];
+      if (qos === (this.version === 5 ? 0x97 : 0x80) && question.mayBeRefused) return;
       assert.ok(qos <= 2, `${this.name} may not subscribe to ${filter}: ${qos}`);
       // Asked for again meanwhile, or a session that ends with its connection: nothing is promised.
       const isLast = ![...this.#questions.values()].some((later) => concerns(later, filter));

@@ -195,7 +195,9 @@ export class Ledger {
       return;
     }
     session.seen.add(message);
-    // A message that is sent again may come for the first time to who subscribed after the first time.
+    // What is sent again may come for the first time to who subscribed after the first time, or, in
+    // a group, to another member.
+    if (message.topic.startsWith("s/")) return;
     if (message.unordered || !wasOwed(session, message, packet.qos)) return;
     // [MQTT-4.6.0-5]: what comes for the first time comes in order, for each topic and QoS.
     const stream = `${message.publisher}|${message.topic}|${message.qos}|${packet.qos}`;

@@ -247,7 +247,7 @@ export class Simulation {
       const isTemporary = client.version === 5 && client.expirySeconds === 0;
       if (isTemporary && client.state !== "away") client.vanish(this.world);
     }
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 3000; round++) {
       if (this.world.fatal.length > 0) await this.#crash();
       for (const client of this.#clients) {
         // What MQTT 3 was refused without a word is sent again on a new connection.
