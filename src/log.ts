@@ -26,7 +26,9 @@ export class Log {
 
   /** @param write takes whole lines; without it they go to the destinations */
   constructor(options: LogOptions, write?: (line: string) => void) {
-    this.#types = new Set(options.types);
+    // Without a destination no line is worth building.
+    const isHeard = write !== undefined || options.destinations.length > 0;
+    this.#types = new Set(isHeard ? options.types : []);
     this.#timestamp = options.timestamp;
     this.#write = write ?? ((line) => {
       for (const destination of options.destinations) writeAll(Deno[destination], line);

@@ -69,7 +69,8 @@ export class Server {
     this.source = source;
     this.#admin = admin;
     this.broker = new Broker(settingsOf(configuration), {
-      clock: { monotonicMs: () => performance.now(), wallMs: () => Date.now() },
+      // Whole milliseconds: V8 keeps small integers in place, and fractions in objects of their own.
+      clock: { monotonicMs: () => Math.floor(performance.now()), wallMs: () => Date.now() },
       store,
       journal: {
         durability: global.persistence ? global.durability : "none",

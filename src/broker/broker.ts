@@ -21,6 +21,7 @@ import { Journal, type JournalOptions } from "../store/journal.ts";
 import { Kind, PRESENT } from "../store/records.ts";
 import type { Store, StoreHealth } from "../store/store.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
+import { FrameReader } from "../wire/frame_reader.ts";
 import type { Outbox, SentCounters } from "../wire/outbox.ts";
 import { Publish, type Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
@@ -92,6 +93,7 @@ export class Broker implements Host {
   readonly counters: Counters = newCounters();
   readonly sent: SentCounters = newSentCounters();
   readonly publish: Publish = new Publish();
+  readonly reader: FrameReader = new FrameReader(new Uint32Array(16));
   readonly wallOffsetMs: number;
   readonly connections: Set<Connection> = new Set();
 
@@ -478,10 +480,12 @@ export class Broker implements Host {
   }
 
   connectionStarted(connection: Connection): void {
-    this.#deadlines.cancel(connection.deadline);
-    connection.deadline = connection.keepAliveMs === 0
-      ? null
-      : this.#deadlines.set(this.nowMs + connection.keepAliveMs * 1.5, connection);
+    // Where the connect time-out is due first, it looks at the keep alive then.
+    const dueAtMs = this.nowMs + connection.keepAliveMs * 1.5;
+    if (connection.keepAliveMs > 0 && dueAtMs < connection.deadline!.atMs) {
+      this.#deadlines.cancel(connection.deadline);
+      connection.deadline = this.#deadlines.set(dueAtMs, connection);
+    }
     this.#ports.observer?.connected(connection.session!);
   }
 

@@ -133,7 +133,7 @@ export class Sessions {
       this.end(session);
       return;
     }
-    session.outbound.suspend();
+    if (session.hasOutbound) session.outbound.suspend();
     const delaySeconds = session.will?.delaySeconds ?? 0;
     if (session.will !== null && delaySeconds === 0) this.#sendWill(session);
     this.#beginAbsence(session, now, delaySeconds);
@@ -196,7 +196,7 @@ export class Sessions {
     }
     session.subscriptions = null;
     session.retainedDeliveries = null;
-    session.outbound.clear();
+    if (session.hasOutbound) session.outbound.clear();
     session.inbound?.clear();
     if (session.number === 0) return;
     const { journal } = this.#host;

@@ -8,7 +8,7 @@ import {
   readProtocolLevel,
   UnsupportedVersion,
 } from "../wire/connect_packet.ts";
-import { Frame, FrameReader } from "../wire/frame_reader.ts";
+import { Frame, type PartialFrame } from "../wire/frame_reader.ts";
 import { type Delivery, Outbox } from "../wire/outbox.ts";
 import { PacketType, type Version } from "../wire/packet_type.ts";
 import { Properties } from "../wire/properties.ts";
@@ -89,7 +89,10 @@ export class Connection implements HeldOutput {
 
   readonly #host: Host;
   readonly #limits: FrameLimits;
-  readonly #reader: FrameReader;
+  /** The beginning of a packet that was cut by the end of a chunk. */
+  #partial: PartialFrame | null = null;
+  /** Packets that came while an answer of `Access` is awaited. */
+  #rest: Uint8Array | null = null;
   #state: State = "awaiting CONNECT";
   /** A question to `Access` is open; nothing more is read until its answer. */
   #suspended = false;
@@ -102,7 +105,6 @@ export class Connection implements HeldOutput {
     this.link = link;
     this.listener = listener;
     this.#limits = limits;
-    this.#reader = new FrameReader(limits.before);
     this.outbox = new Outbox(host);
     this.outbox.sink = link;
     this.lastPacketAtMs = host.nowMs;
@@ -134,8 +136,7 @@ export class Connection implements HeldOutput {
   receive(chunk: Uint8Array, length: number): void {
     if (this.#state === "closed") return;
     this.#host.counters.bytesReceived += length;
-    this.#reader.feed(chunk, length);
-    this.#run();
+    this.#run(chunk, length);
     this.#host.inputHandled(this);
   }
 
@@ -305,8 +306,10 @@ export class Connection implements HeldOutput {
     this.link.end();
   }
 
-  #run() {
-    const reader = this.#reader;
+  #run(chunk: Uint8Array, length: number) {
+    const { reader } = this.#host;
+    reader.limits = this.#state === "connected" ? this.#limits.after : this.#limits.before;
+    reader.feed(chunk, length, this.#partial);
     try {
       while (!this.#suspended) {
         const frame = reader.next();
@@ -315,10 +318,13 @@ export class Connection implements HeldOutput {
           this.#packet();
           // Set by what the packet did; the compiler takes it for unchanged.
           if ((this.#state as State) === "closed") return;
-        } else if (frame === Frame.None) return;
-        else return this.#refuseFrame(frame);
+        } else if (frame === Frame.None) {
+          this.#partial = reader.partial;
+          return;
+        } else return this.#refuseFrame(frame);
       }
-      reader.keepRest();
+      this.#partial = null;
+      this.#rest = reader.takeRest();
     } catch (error) {
       if (error instanceof ProtocolError) this.#failed(error);
       else {
@@ -329,7 +335,7 @@ export class Connection implements HeldOutput {
   }
 
   #packet() {
-    const { firstByte } = this.#reader;
+    const { firstByte } = this.#host.reader;
     const type = firstByte >> 4;
     this.#host.counters.packetsReceived++;
     if (type === PacketType.Publish) return this.#publish();
@@ -337,7 +343,7 @@ export class Connection implements HeldOutput {
     if (this.#host.logs("debug")) {
       this.#host.log("debug", `Received packet type ${type} from ${this.#name()}`);
     }
-    const { bytes, bodyStart, end } = this.#reader;
+    const { bytes, bodyStart, end } = this.#host.reader;
     this.#checkFlags(type, firstByte & 0x0f);
     switch (type) {
       case PacketType.Puback:
@@ -384,7 +390,7 @@ export class Connection implements HeldOutput {
 
   #refuseFrame(frame: number) {
     this.#host.counters.protocolErrors++;
-    const type = this.#reader.firstByte >> 4;
+    const type = this.#host.reader.firstByte >> 4;
     if (this.#state !== "connected" || frame === Frame.Malformed || type === PacketType.Connect) {
       return this.close({ sendWill: true, text: "protocol error" });
     }
@@ -408,7 +414,7 @@ export class Connection implements HeldOutput {
   // CONNECT
 
   #connect() {
-    const { bytes, firstByte, bodyStart, end } = this.#reader;
+    const { bytes, firstByte, bodyStart, end } = this.#host.reader;
     const level = readProtocolLevel(bytes, bodyStart, end);
     this.#version = level.version;
     if ((firstByte & 0x0f) !== 0 && level.version !== 3) throw unanswered("CONNECT's flags");
@@ -451,7 +457,7 @@ export class Connection implements HeldOutput {
     // [MQTT-3.1.2-24]: a CONNACK too large for the client cannot be sent, so there is no connection.
     if (packet(false).length > connect.maximumPacketSize) return this.close({ sendWill: false });
     this.#state = "connected";
-    this.#reader.limits = this.#limits.after;
+    this.#host.reader.limits = this.#limits.after;
     this.sendQuota = Math.min(connect.receiveMaximum, settings.maxInflightMessages || 0xffff);
     const aliases = Math.min(connect.topicAliasMaximum, this.listener.maxTopicAliasBroker);
     if (aliases > 0) this.outbox.aliases = new OutgoingTopicAliases(aliases);
@@ -484,7 +490,7 @@ export class Connection implements HeldOutput {
       );
     }
     this.#host.connectionStarted(this);
-    this.session!.outbound.pump();
+    if (this.session!.hasOutbound) this.session!.outbound.pump();
     this.feedRetained();
   }
 
@@ -505,7 +511,7 @@ export class Connection implements HeldOutput {
   // PUBLISH and its acknowledgements
 
   #publish() {
-    const host = this.#host, reader = this.#reader;
+    const host = this.#host, { reader } = host;
     const publish = host.publish;
     publish.read(
       reader.bytes,
@@ -752,7 +758,9 @@ export class Connection implements HeldOutput {
       act();
       // `act` may have asked the next question.
       if (this.#suspended as boolean) return;
-      this.#run();
+      const rest = this.#rest!;
+      this.#rest = null;
+      this.#run(rest, rest.length);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#failed(error);

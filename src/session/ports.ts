@@ -5,6 +5,7 @@ import type { Topic } from "../routing/topic.ts";
 import type { TopicTable } from "../routing/topic_table.ts";
 import type { Journal } from "../store/journal.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
+import type { FrameReader } from "../wire/frame_reader.ts";
 import type { OutboxHost } from "../wire/outbox.ts";
 import type { Publish, Qos } from "../wire/publish.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
@@ -145,6 +146,7 @@ export interface Host extends OutboxHost {
   readonly access: Access;
   readonly counters: Counters;
   /** Read into again and again while packets are handled. */
+  readonly reader: FrameReader;
   readonly publish: Publish;
   /** Monotonic milliseconds, the same for the whole turn. */
   readonly nowMs: number;

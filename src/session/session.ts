@@ -54,7 +54,6 @@ export class Session implements Receiver {
   /** On the monotonic clock; Infinity while connected. */
   disconnectedAtMs = Infinity;
   will: WillPacket | null = null;
-  readonly outbound: OutboundFlow;
   /** Made when the first QoS 2 PUBLISH comes. */
   inbound: InboundFlow | null = null;
   subscriptions: Map<string, SessionSubscription> | null = null;
@@ -63,11 +62,21 @@ export class Session implements Receiver {
   /** Number of its record; 0: it has none. */
   number = 0;
   readonly #host: Host;
+  /** Made when the first message of QoS 1 or 2 comes, or one has to wait. */
+  #outbound: OutboundFlow | null = null;
 
   constructor(host: Host, clientId: string) {
     this.#host = host;
     this.clientId = clientId;
-    this.outbound = new OutboundFlow(host, this);
+  }
+
+  get outbound(): OutboundFlow {
+    return this.#outbound ??= new OutboundFlow(this.#host, this);
+  }
+
+  /** Whether anything was ever on its way to the client; asking costs nothing. */
+  get hasOutbound(): boolean {
+    return this.#outbound !== null;
   }
 
   get isReady(): boolean {
@@ -145,7 +154,7 @@ export class Session implements Receiver {
       version: this.version,
       sessionExpirySeconds: this.sessionExpirySeconds,
       disconnectedAtMs: this.disconnectedAtMs + this.#host.wallOffsetMs,
-      packetId: this.outbound.packetId,
+      packetId: this.#outbound === null ? 0 : this.#outbound.packetId,
     });
   }
 }

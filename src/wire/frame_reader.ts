@@ -15,11 +15,29 @@ export const Frame = {
 /** A frame is given its final buffer once this much of it has come: announcing is not enough. */
 const TRUSTED_BYTES = 65_536;
 
+/** The beginning of a frame whose rest has not come yet. */
+class PartialFrame {
+  bytes: Uint8Array;
+  /** How many bytes are filled. */
+  gathered: number;
+  /** Length of the whole frame; 0 while its header is incomplete. */
+  total: number;
+
+  constructor(bytes: Uint8Array, gathered: number, total: number) {
+    this.bytes = bytes;
+    this.gathered = gathered;
+    this.total = total;
+  }
+}
+export type { PartialFrame };
+
 /**
- * Cuts the bytes of a Network Connection into packets.
+ * Cuts the bytes of a Network Connection into packets. One reader serves many connections, one after
+ * the other: what a connection has to keep between two chunks is its `partial`.
  *
- *     reader.feed(chunk, length);
+ *     reader.feed(chunk, length, partial);
  *     while (reader.next() === Frame.Complete) use(reader.bytes, reader.bodyStart, reader.end);
+ *     partial = reader.partial;
  *
  * `bytes` is the chunk, or a buffer of its own for a frame that came in pieces: then `owned` is true
  * and the bytes may be kept. Otherwise they are borrowed until the chunk is used again; after the
@@ -39,44 +57,33 @@ export class FrameReader {
   #chunk: Uint8Array = EMPTY;
   #at = 0;
   #length = 0;
-  /** The beginning of a cut frame; `#gathered` bytes of it are filled. */
-  #partial: Uint8Array | null = null;
-  #gathered = 0;
-  /** Length of the frame that is gathered, 0 while its header is incomplete. */
-  #total = 0;
+  /** The beginning of a frame that the end of the chunk has cut. */
+  partial: PartialFrame | null = null;
 
   constructor(limits: Uint32Array) {
     this.limits = limits;
   }
 
-  /** Hands over the next bytes. The chunk before it must be used up. */
-  feed(chunk: Uint8Array, length: number): void {
+  /** Hands over the next bytes of a connection, and what it kept of those before. */
+  feed(chunk: Uint8Array, length: number, partial: PartialFrame | null = this.partial): void {
     this.#chunk = chunk;
     this.#at = 0;
     this.#length = length;
+    this.partial = partial;
   }
 
-  /** Bytes kept of a frame that is not complete. */
-  get pendingBytes(): number {
-    return this.#gathered;
-  }
-
-  /** Copies what is left of the chunk, so that the chunk may be reused while packets wait. */
-  keepRest(): void {
-    this.#chunk = this.#chunk.slice(this.#at, this.#length);
-    this.#length -= this.#at;
-    this.#at = 0;
+  /** A copy of what is left of the chunk, for packets that have to wait; the chunk is used up. */
+  takeRest(): Uint8Array {
+    const rest = this.#chunk.slice(this.#at, this.#length);
+    this.#waitForMore();
+    return rest;
   }
 
   next(): number {
-    if (this.#partial !== null) return this.#gather();
+    if (this.partial !== null) return this.#gather(this.partial);
     const at = this.#at;
     const length = this.#length;
-    if (at >= length) {
-      this.#chunk = this.bytes = EMPTY;
-      this.#at = this.#length = 0;
-      return Frame.None;
-    }
+    if (at >= length) return this.#waitForMore();
     const chunk = this.#chunk;
     const firstByte = chunk[at];
     const limit = this.limits[firstByte >>> 4];
@@ -110,45 +117,41 @@ export class FrameReader {
 
   #keep(total: number): number {
     const rest = this.#length - this.#at;
-    this.#partial = new Uint8Array(total === 0 ? 8 : startSize(total, rest));
-    copyBytes(this.#partial, 0, this.#chunk, this.#at, this.#length);
-    this.#gathered = rest;
-    this.#total = total;
-    this.#at = this.#length = 0;
-    this.#chunk = this.bytes = EMPTY;
-    return Frame.None;
+    const bytes = new Uint8Array(total === 0 ? 8 : startSize(total, rest));
+    copyBytes(bytes, 0, this.#chunk, this.#at, this.#length);
+    this.partial = new PartialFrame(bytes, rest, total);
+    return this.#waitForMore();
   }
 
-  #gather(): number {
-    while (this.#total === 0) {
+  #gather(partial: PartialFrame): number {
+    while (partial.total === 0) {
       if (this.#at >= this.#length) return this.#waitForMore();
       const byte = this.#chunk[this.#at++];
-      this.#partial![this.#gathered++] = byte;
+      partial.bytes[partial.gathered++] = byte;
       if (byte >= 0x80) {
-        if (this.#gathered === 5) return Frame.Malformed;
+        if (partial.gathered === 5) return Frame.Malformed;
         continue;
       }
-      this.#total = totalLength(this.#partial!);
-      const firstByte = this.#partial![0];
-      if (this.#total > this.limits[firstByte >>> 4]) return this.#refuse(firstByte);
+      partial.total = totalLength(partial.bytes);
+      const firstByte = partial.bytes[0];
+      if (partial.total > this.limits[firstByte >>> 4]) return this.#refuse(firstByte);
     }
-    const taken = Math.min(this.#total - this.#gathered, this.#length - this.#at);
-    this.#grow(this.#gathered + taken);
-    const partial = this.#partial!;
-    copyBytes(partial, this.#gathered, this.#chunk, this.#at, this.#at + taken);
-    this.#gathered += taken;
+    const taken = Math.min(partial.total - partial.gathered, this.#length - this.#at);
+    grow(partial, partial.gathered + taken);
+    const { bytes } = partial;
+    copyBytes(bytes, partial.gathered, this.#chunk, this.#at, this.#at + taken);
+    partial.gathered += taken;
     this.#at += taken;
-    if (this.#gathered < this.#total) return this.#waitForMore();
-    this.bytes = partial;
-    this.firstByte = partial[0];
+    if (partial.gathered < partial.total) return this.#waitForMore();
+    this.bytes = bytes;
+    this.firstByte = bytes[0];
     this.start = 0;
     let bodyStart = 1;
-    while (partial[bodyStart++] >= 0x80);
+    while (bytes[bodyStart++] >= 0x80);
     this.bodyStart = bodyStart;
-    this.end = this.#total;
+    this.end = partial.total;
     this.owned = true;
-    this.#partial = null;
-    this.#gathered = this.#total = 0;
+    this.partial = null;
     return Frame.Complete;
   }
 
@@ -157,15 +160,14 @@ export class FrameReader {
     this.#chunk = this.bytes = EMPTY;
     return Frame.None;
   }
+}
 
-  #grow(needed: number) {
-    const partial = this.#partial!;
-    const wanted = Math.max(needed, startSize(this.#total, needed));
-    if (partial.length >= wanted) return;
-    const grown = new Uint8Array(wanted);
-    grown.set(partial.subarray(0, this.#gathered));
-    this.#partial = grown;
-  }
+function grow(partial: PartialFrame, needed: number) {
+  const wanted = Math.max(needed, startSize(partial.total, needed));
+  if (partial.bytes.length >= wanted) return;
+  const grown = new Uint8Array(wanted);
+  grown.set(partial.bytes.subarray(0, partial.gathered));
+  partial.bytes = grown;
 }
 
 /** Memory follows the bytes that came, not the length that was announced. */

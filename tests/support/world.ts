@@ -121,6 +121,11 @@ export class World {
     }
   }
 
+  /** Does something in a later turn. */
+  later(act: () => void): void {
+    this.#nextTurns.push(act);
+  }
+
   /** Lets promises of the store and of hooks come to an end, then ends the turns they began. */
   async settle(): Promise<void> {
     for (let round = 0; round < 20; round++) {
@@ -196,7 +201,7 @@ export class FakeClient implements Link {
   /** Sends bytes in one chunk and ends the turn. */
   send(...parts: Uint8Array[]): this {
     const chunk = packets.concat(...parts);
-    if (this.#isPaused) this.#waiting.push(chunk);
+    if (this.#isPaused || this.#waiting.length > 0) this.#waiting.push(chunk);
     else this.connection.receive(chunk, chunk.length);
     this.world.run();
     return this;
@@ -299,12 +304,15 @@ export class FakeClient implements Link {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const chunk of waiting) {
-      if (this.#isPaused) this.#waiting.push(chunk);
-      else this.connection.receive(chunk, chunk.length);
-    }
+    // As with a socket: what waited is read in a turn of its own.
+    this.world.later(() => {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const chunk of waiting) {
+        if (this.#isPaused) this.#waiting.push(chunk);
+        else this.connection.receive(chunk, chunk.length);
+      }
+    });
   }
 
   /** A slow client takes what one write brings, and no more. False: nothing waits. */
