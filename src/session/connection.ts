@@ -765,7 +765,7 @@ export class Connection implements HeldOutput {
       if (!(error instanceof ProtocolError)) throw error;
       this.#failed(error);
     } finally {
-      if (!this.#suspended && !this.isClosed) this.link.resume();
+      this.#readOn();
       this.#host.inputHandled(this);
     }
   }

@@ -149,6 +149,25 @@ conformance(
 );
 
 conformance(
+  "MQTT-4.9.0-2",
+  "after a reconnect the bytes of a message that was released count no longer",
+  () => {
+    const world = new World({ settings: { maxInflightBytes: 10 } });
+    const client = connectLasting(world, 5, "client");
+    client.subscribe("a", 2);
+    publishTo(world, ["four"], 2);
+    client.send(ack("pubrec", 1)).vanish();
+    const again = reconnect(world, 5, "client");
+    publishTo(world, ["five5", "nine99999"], 2);
+    assert.deepEqual(payloads(again), ["five5"]);
+    again.send(ack("pubcomp", 1));
+    assert.deepEqual(payloads(again), [], "5 + 9 are too much");
+    again.send(ack("pubrec", 2), ack("pubcomp", 2));
+    assert.deepEqual(payloads(again), ["nine99999"]);
+  },
+);
+
+conformance(
   ["MQTT-4.9.0-2", "MQTT-4.5.0-1"],
   "beyond the window messages queue, up to max_queued_messages or bytes; the newest are dropped",
   () => {
@@ -199,6 +218,10 @@ conformance(
     const world = new World({ settings: { maxUnreleasedBytes: 100_000 } });
     const client = world.connect(5);
     const payload = "x".repeat(10_000);
+    for (let time = 0; time < 30; time++) {
+      client.publish({ topic: "a", payload: payload + time, qos: 2, packetId: 1 });
+    }
+    client.expectOpen(); // Each has replaced the one before.
     let packetId = 1;
     while (!client.isClosed && packetId < 100) {
       client.publish({ topic: "a", payload, qos: 2, packetId: packetId++ });

@@ -1,5 +1,6 @@
 /** Clients that read slowly or not at all, and half-open ones: nobody waits for ever, memory is bounded. */
 import assert from "node:assert/strict";
+import { HookAccess } from "../../src/access/hooks.ts";
 import { conformance } from "../support/conformance.ts";
 import { connectLasting, heard, payloads } from "../support/exchange.ts";
 import { ack, concat, connect, pingreq, publish } from "../support/packets.ts";
@@ -17,10 +18,18 @@ interface Scene {
 }
 
 /** A reader of `a` that takes nothing for the moment, and a publisher. */
-function scene({ qos = 0, keepAliveSeconds = 0, maxUnsentBytes = UNSENT } = {}): Scene {
+function scene(
+  { qos = 0, keepAliveSeconds = 0, maxUnsentBytes = UNSENT, access }: {
+    qos?: number;
+    keepAliveSeconds?: number;
+    maxUnsentBytes?: number;
+    access?: HookAccess;
+  } = {},
+): Scene {
   const drops: string[] = [];
   const world = new World({
     settings: { maxUnsentBytes },
+    access,
     observer: {
       connected: () => {},
       disconnected: () => {},
@@ -172,6 +181,32 @@ conformance(
     assert.equal(world.broker.counters.dropped, 0);
     world.advanceSeconds(4);
     assert.deepEqual(heard(publisher), ["DISCONNECT 0x8d"], "from then on it has to speak again");
+  },
+);
+
+conformance(
+  "MQTT-4.5.0-1",
+  "a publisher that waits for two things at once is read on when both have come",
+  async () => {
+    for (const answerFirst of [false, true]) {
+      const answers: ((allowed: boolean) => void)[] = [];
+      const asked = new Promise<boolean>((resolve) => answers.push(resolve));
+      const authorizePublish = (_client: unknown, { topic }: { topic: string }) =>
+        topic === "ask" ? asked : true;
+      const access = new HookAccess({ authorizePublish }, true, () => {});
+      const { world, reader, publisher } = scene({ access });
+      publisher.send(numbered(0, 15), publish(5, { topic: "ask", qos: 1, packetId: 9 }));
+      assert.ok(publisher.isPaused);
+      const steps = [() => reader.unstick(), () => answers[0](true)];
+      for (const step of answerFirst ? steps.reverse() : steps) {
+        assert.ok(publisher.isPaused);
+        step();
+        await world.settle();
+      }
+      assert.ok(!publisher.isPaused);
+      assert.deepEqual(heard(publisher), ["PUBACK #9 0x10"]);
+      assert.equal(payloads(reader).length, 15);
+    }
   },
 );
 
