@@ -293,3 +293,21 @@ conformance(
     assert.deepEqual(heard(client), ["DISCONNECT 0x8d"]);
   },
 );
+
+conformance(
+  "MQTT-3.1.2-22",
+  "a client that is read no further because it does not read ends by Keep Alive all the same",
+  () => {
+    const { world } = scene();
+    const client = world.connect(5, { clientId: "client", keepAliveSeconds: 10 });
+    client.isStuck = true;
+    for (let round = 0; round < 100; round++) client.send(...Array(100).fill(pingreq()));
+    assert.ok(client.isPaused);
+    world.advanceSeconds(14);
+    client.expectOpen();
+    client.send(pingreq());
+    world.advanceSeconds(2);
+    client.expectClosed();
+    assert.equal(world.broker.connections.has(client.connection), false);
+  },
+);
