@@ -14,7 +14,6 @@ import {
   Kind,
 } from "../store/records.ts";
 import type { Store } from "../store/store.ts";
-import { decodeUtf8 } from "../wire/bytes.ts";
 import { Publish, type Qos } from "../wire/publish.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -60,14 +59,11 @@ export function restore(
 
   const readMessage = (number: number, value: Uint8Array) => {
     const record = decodeMessage(value);
-    const topicName = decodeUtf8(record.topic, 0, record.topic.length);
-    const topic = topics.named(topicName);
-    const publish = Publish.of({
-      properties: record.properties,
-      payload: record.payload,
-      qos: record.qos as Qos,
-      retain: record.retain,
-    });
+    const topic = topics.lookup(value, record.topicStart, record.topicEnd);
+    if (topic === null) return false;
+    const publish = Publish.over(value, record.propertiesStart, record.payloadStart);
+    publish.qos = record.qos as Qos;
+    publish.retain = record.retain;
     const message = new StoredMessage({
       topic,
       publish,
@@ -78,6 +74,7 @@ export function restore(
     });
     message.number = number;
     messages.set(number, message);
+    return true;
   };
   const readSession = (number: number, value: Uint8Array) => {
     const record = decodeSession(value);
@@ -158,7 +155,7 @@ export function restore(
   store.restore((kind, number, value) => {
     found.lastNumber = Math.max(found.lastNumber, number);
     let owned = true;
-    if (kind === Kind.Message) readMessage(number, value);
+    if (kind === Kind.Message) owned = readMessage(number, value);
     else if (kind === Kind.Session) readSession(number, value);
     else if (kind === Kind.Subscription) owned = readSubscription(number, value);
     else if (kind === Kind.Entry) owned = readEntry(number, value);

@@ -87,18 +87,35 @@ export function encodeMessage(record: MessageRecord): Uint8Array {
   return writer.finish();
 }
 
-export function decodeMessage(value: Uint8Array): MessageRecord {
+/** A message as it stands in its record: the body's parts as offsets, nothing copied. */
+export interface StoredMessageRecord
+  extends Omit<MessageRecord, "topic" | "properties" | "payload"> {
+  topicStart: number;
+  topicEnd: number;
+  propertiesStart: number;
+  /** The properties end here; the payload goes on to the end of the record. */
+  payloadStart: number;
+}
+
+export function decodeMessage(value: Uint8Array): StoredMessageRecord {
   const reader = new Reader(value);
   const flags = reader.byte();
+  const expiresAtMs = reader.float();
+  const clientId = reader.text();
+  const userName = reader.text();
+  const topicStart = reader.skip();
+  const topicEnd = reader.at;
+  const propertiesStart = reader.skip();
   return {
     qos: flags & 3,
     retain: (flags & 4) !== 0,
-    expiresAtMs: reader.float(),
-    clientId: reader.text(),
-    userName: reader.text(),
-    topic: reader.bytes(),
-    properties: reader.bytes(),
-    payload: reader.rest(),
+    expiresAtMs,
+    clientId,
+    userName,
+    topicStart,
+    topicEnd,
+    propertiesStart,
+    payloadStart: reader.at,
   };
 }
 
@@ -281,18 +298,20 @@ class Reader {
     return value;
   }
 
+  get at(): number {
+    return this.#at;
+  }
+
   text(): string {
-    return decoder.decode(this.bytes());
+    const start = this.skip();
+    // Most are empty: who has no user name, and what the broker itself published.
+    return start === this.#at ? "" : decoder.decode(this.#bytes.subarray(start, this.#at));
   }
 
-  bytes(): Uint8Array {
-    const length = this.integer();
-    const start = this.#at;
-    this.#at += length;
-    return this.#bytes.subarray(start, this.#at);
-  }
-
-  rest(): Uint8Array {
-    return this.#bytes.subarray(this.#at);
+  /** Goes over bytes with a length; returns where they start. */
+  skip(): number {
+    const start = this.#at + 4;
+    this.#at = start + this.#view.getUint32(this.#at);
+    return start;
   }
 }

@@ -167,6 +167,13 @@ export class Publish {
     return publish;
   }
 
+  /** A message whose properties and payload stand in bytes that are this message's to keep. */
+  static over(bytes: Uint8Array, propertiesStart: number, payloadStart: number): Publish {
+    const publish = new Publish();
+    publish.#own(bytes, propertiesStart, payloadStart, bytes.length);
+    return publish;
+  }
+
   /**
    * This message in bytes that stay. A small one shares a block with others, which is cheap for a
    * message that is soon gone; one that is to stay for long is {@linkcode detach}ed.
@@ -201,7 +208,7 @@ export class Publish {
   /** Moves a copy that shares a block into bytes of its own, so that it does not hold the block. */
   detach(): void {
     const { propertiesStart: start, propertiesEnd: middle, end } = this;
-    if (this.bytes.length === end - start) return;
+    if (this.bytes.length !== BLOCK_BYTES || end - start > SHARED_SIZE_MAXIMUM) return;
     this.#own(this.bytes.slice(start, end), 0, middle - start, end - start);
   }
 

@@ -38,8 +38,11 @@ export function readStore(store: Store): StoreContents {
   };
   store.restore((kind, number, value) => {
     if (kind === Kind.Message) {
-      const { topic, payload } = decodeMessage(value);
-      messages.set(number, { topic: decoder.decode(topic), payload: decoder.decode(payload) });
+      const { topicStart, topicEnd, payloadStart } = decodeMessage(value);
+      messages.set(number, {
+        topic: decoder.decode(value.subarray(topicStart, topicEnd)),
+        payload: decoder.decode(value.subarray(payloadStart)),
+      });
     } else if (kind === Kind.Session) {
       const { clientId, sessionExpirySeconds } = decodeSession(value);
       const twice = [...sessions.values()].some((other) => other.clientId === clientId);
