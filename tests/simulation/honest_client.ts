@@ -93,7 +93,6 @@ export class HonestClient {
     if (clean || expirySeconds === 0 || mayHaveExpired) this.session?.weaken();
     if (clean) this.#forgetSession();
     if (mayHaveExpired) { for (const outgoing of this.#outgoing.values()) outgoing.isSure = false; }
-    if (this.session !== null) this.session.isLasting = expirySeconds > 0;
     this.#askedClean = clean;
     this.expirySeconds = expirySeconds;
     this.#shortestExpirySeconds = Math.min(this.#shortestExpirySeconds, expirySeconds);
@@ -329,7 +328,6 @@ export class HonestClient {
     if (!isPresent || this.session === null) {
       this.session = this.ledger.newSession(this.name);
       this.#shortestExpirySeconds = this.expirySeconds;
-      this.session.isLasting = this.expirySeconds > 0;
     }
     for (const [id, { message, bytes, released }] of this.#outgoing) {
       if (released) this.fake!.send(packets.ack("pubrel", id));
@@ -370,6 +368,7 @@ export class HonestClient {
     if ((packet.reason ?? 0) >= 0x80) {
       this.#outgoing.delete(packetId);
       outgoing.message.doneAt = this.ledger.moment();
+      this.session!.hasRefused = true;
       return;
     }
     outgoing.released = true;

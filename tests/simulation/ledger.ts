@@ -47,8 +47,8 @@ export class PromisedSession {
   readonly seen = new Set<Message>();
   readonly seenAtQos2 = new Map<Message, number>();
   readonly newest = new Map<string, number>();
-  /** It outlives its connection. */
-  isLasting = true;
+  /** A QoS 2 message was refused when it came again; after a crash its first copy may be back. */
+  hasRefused = false;
   /** False: the client has thrown away what it knew of identifiers, though the session may live on. */
   isExact = true;
 
