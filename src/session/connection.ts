@@ -588,7 +588,7 @@ export class Connection implements HeldOutput {
     } else {
       session.inboundFlow().receive(publish, () => host.store(publish, topic, session), topic.name);
       // What is sent again changes nothing, but its first record may still be on its way to the disk.
-      const kept = session.isLasting || host.journal.changes !== changes;
+      const kept = session.isRecorded || host.journal.changes !== changes;
       this.acknowledge(PacketType.Pubrec, publish.packetId, Reason.Success, kept);
     }
   }
@@ -633,7 +633,7 @@ export class Connection implements HeldOutput {
     const message = session.inbound?.release(packetId);
     if (message !== undefined) this.#routeReleased(message);
     // An unknown identifier is completed as well: the client is to forget it.
-    const kept = session.isLasting || host.journal.changes !== changes;
+    const kept = session.isRecorded || host.journal.changes !== changes;
     this.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);
   }
 
@@ -717,7 +717,7 @@ export class Connection implements HeldOutput {
       reasons,
     );
     // Asked a second time there is nothing to remove, but the first removal may not be safe yet.
-    const kept = this.session!.isLasting || host.journal.changes !== changes;
+    const kept = this.session!.isRecorded || host.journal.changes !== changes;
     this.#answerWhenSafe(answer, kept, null);
   }
 

@@ -156,7 +156,7 @@ export class OutboundFlow {
       PacketType.Pubrel,
       packetId,
       Reason.Success,
-      this.#session.isLasting,
+      this.#session.isRecorded,
     );
   }
 
@@ -277,7 +277,7 @@ export class OutboundFlow {
         PacketType.Pubrel,
         entry.packetId,
         Reason.Success,
-        this.#session.isLasting,
+        this.#session.isRecorded,
       );
       return;
     }

@@ -88,6 +88,11 @@ export class Session implements Receiver {
     return this.sessionExpirySeconds > 0;
   }
 
+  /** Something of it is on disk: it lasts, or did so until this connection. */
+  get isRecorded(): boolean {
+    return this.number !== 0;
+  }
+
   deliver(publish: Publish, topic: Topic, match: Match<Receiver>): void {
     const upgrade = this.#host.settings.upgradeOutgoingQos;
     const qos = upgrade || match.qos < publish.qos ? match.qos : publish.qos;
