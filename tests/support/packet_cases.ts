@@ -77,8 +77,8 @@ export function casesFor(version: Version): PacketCase[] {
 }
 
 /** The CONNECT that goes before the cases of the phase "connected". */
-export function connectBefore(version: Version): Uint8Array {
-  return connect(version, { clientId: "case" });
+export function connectBefore(version: Version, clientId = "case"): Uint8Array {
+  return connect(version, { clientId });
 }
 
 /** Checks what came back for a case: all bytes after the CONNACK of `connectBefore`, and the close. */

@@ -3,13 +3,14 @@ import { decodePackets } from "./packet_decoder.ts";
 import { concat, pingreq } from "./packets.ts";
 
 /**
- * Plays a packet case on a TCP connection of its own. `closed` tells whether the broker ended it
+ * Plays a packet case on a TCP connection of its own; at the same time as others only under a Client
+ * Identifier of its own, and not in the phase "first", where the case names it. `closed` tells whether the broker ended it
  * before `patienceMs` were over; it is true too for a connection that was reset.
  */
 export async function runOverTcp(
   { version, phase, bytes, expect }: PacketCase,
   address: { hostname: string; port: number },
-  patienceMs = 2000,
+  { patienceMs = 2000, clientId = "case" } = {},
 ): Promise<{ received: Uint8Array; closed: boolean }> {
   using connection = await Deno.connect({ ...address, transport: "tcp" });
   const impatience = AbortSignal.timeout(patienceMs);
@@ -20,7 +21,7 @@ export async function runOverTcp(
   };
   try {
     if (phase === "connected") {
-      await writeAll(connection, connectBefore(version));
+      await writeAll(connection, connectBefore(version, clientId));
       const { received } = await readUntil(
         connection,
         (all) => decodePackets(all, version).packets.length > 0,
