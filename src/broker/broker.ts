@@ -94,7 +94,7 @@ export class Broker implements Host {
   readonly sent: SentCounters = newSentCounters();
   readonly publish: Publish = new Publish();
   readonly reader: FrameReader = new FrameReader(new Uint32Array(16));
-  readonly wallOffsetMs: number;
+  wallOffsetMs: number;
   readonly connections: Set<Connection> = new Set();
 
   readonly #ports: Ports;
@@ -226,6 +226,9 @@ export class Broker implements Host {
 
   /** Time has come for something that was asked for by `wakeAt`. */
   wake(): void {
+    const { clock } = this.#ports;
+    // The wall clock may have been set: what is written from now on is to mean the same after a restart.
+    this.wallOffsetMs = clock.wallMs() - clock.monotonicMs();
     this.#deadlines.run(this.nowMs);
     this.#beginTurn();
   }

@@ -359,3 +359,29 @@ Deno.test("records that refer to nothing are removed, and the rest is served", a
   assertSame(again.world.broker, crashed);
   assert.equal(readStore(crashed).entries, 1);
 });
+
+for (
+  const [what, jumpSeconds] of [["+1 day", 86_400], ["-1 day", -86_400], [
+    "+10 years",
+    315e6,
+  ]] as const
+) {
+  Deno.test(`a wall clock that jumps ${what} ends nothing, before and after a restart`, async () => {
+    const life = new Life();
+    const subscriber = life.lasting("s", { expiry: 100, keepAliveSeconds: 60 });
+    await life.subscribe(subscriber, "t", 1);
+    life.world.wallMs += jumpSeconds * 1000;
+    life.world.advanceSeconds(59);
+    subscriber.expectOpen();
+    subscriber.send(packets.disconnect());
+    await life.settle();
+    life.world.advanceSeconds(50);
+    const publisher = life.world.connect(5, { clientId: "p" });
+    const properties = packets.property(packets.Property.messageExpiryInterval, 30);
+    publisher.publish({ topic: "t", qos: 1, payload: "in time", properties });
+    await life.restart(20);
+    assert.deepEqual(resume(life, "s", 100).got.map(text), ["in time"]);
+    life.world.advanceSeconds(60);
+    assert.equal(life.world.broker.statistics().clientsExpired, 0);
+  });
+}
