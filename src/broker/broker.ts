@@ -4,7 +4,8 @@ import { StoredMessage } from "../routing/stored_message.ts";
 import { type Match, SubscriptionTree } from "../routing/subscription_tree.ts";
 import type { Topic } from "../routing/topic.ts";
 import { TopicTable } from "../routing/topic_table.ts";
-import { Connection, type FrameLimits, mayBePublished } from "../session/connection.ts";
+import { Connection, type FrameLimits } from "../session/connection.ts";
+import { mayBePublished } from "../session/publishing.ts";
 import { limitsAfterConnect, limitsBeforeConnect } from "../session/frame_limits.ts";
 import type {
   Access,

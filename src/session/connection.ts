@@ -1,7 +1,5 @@
-import type { StoredMessage } from "../routing/stored_message.ts";
-import type { Topic } from "../routing/topic.ts";
 import { Acknowledgement, readDisconnect } from "../wire/acknowledgement.ts";
-import { connack, disconnect, PINGRESP, subscriptionAnswer } from "../wire/answers.ts";
+import { connack, disconnect, PINGRESP } from "../wire/answers.ts";
 import {
   type ConnectPacket,
   readConnect,
@@ -11,11 +9,10 @@ import {
 import { Frame, type PartialFrame } from "../wire/frame_reader.ts";
 import { type Delivery, Outbox } from "../wire/outbox.ts";
 import { PacketType, type Version } from "../wire/packet_type.ts";
-import { Properties } from "../wire/properties.ts";
 import { malformed, ProtocolError, protocolError } from "../wire/protocol_error.ts";
 import type { Publish, TopicName } from "../wire/publish.ts";
 import { Reason, reasonText } from "../wire/reason.ts";
-import { readSubscribe, readUnsubscribe, type SubscribePacket } from "../wire/subscribe_packet.ts";
+import { readSubscribe, readUnsubscribe } from "../wire/subscribe_packet.ts";
 import {
   connackProperties,
   effectiveKeepAlive,
@@ -27,8 +24,10 @@ import {
 import type { Entry } from "./entry.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
+import { receivePublish, receivePubrel } from "./publishing.ts";
 import type { Session } from "./session.ts";
-import { IncomingTopicAliases, OutgoingTopicAliases } from "./topic_aliases.ts";
+import { receiveSubscribe, receiveUnsubscribe } from "./subscribing.ts";
+import { type IncomingTopicAliases, OutgoingTopicAliases } from "./topic_aliases.ts";
 
 type State = "awaiting CONNECT" | "connected" | "closed";
 
@@ -36,7 +35,6 @@ type State = "awaiting CONNECT" | "connected" | "closed";
 const HELD_MAXIMUM = 65_536;
 
 const acknowledgement = new Acknowledgement();
-const properties = new Properties();
 const delivery: Delivery = {
   qos: 0,
   retain: false,
@@ -64,6 +62,8 @@ export class Connection implements HeldOutput {
   session: Session | null = null;
   /** The client is a bridge of a foreign broker: its subscriptions are No Local. */
   isBridge = false;
+  /** Topic Aliases the client has set; null: none yet. */
+  aliases: IncomingTopicAliases | null = null;
   /** Messages in flight to the client at a time: its Receive Maximum and ours. */
   sendQuota = 0;
   keepAliveMs = 0;
@@ -97,7 +97,6 @@ export class Connection implements HeldOutput {
   /** A question to `Access` is open; nothing more is read until its answer. */
   #suspended = false;
   #held: HeldAcks | null = null;
-  #aliases: IncomingTopicAliases | null = null;
   #version: Version = 4;
 
   constructor(host: Host, link: Link, listener: ListenerSettings, limits: FrameLimits) {
@@ -299,7 +298,7 @@ export class Connection implements HeldOutput {
       const ending = options.text === undefined
         ? "disconnected."
         : `disconnected: ${options.text}.`;
-      this.#host.log("notice", `Client ${this.#name()} [${this.link.remoteAddress}] ${ending}`);
+      this.#host.log("notice", `Client ${this.name} [${this.link.remoteAddress}] ${ending}`);
     }
     this.releaseWaiters();
     this.#host.connectionEnded(this, options.sendWill, options.text);
@@ -328,7 +327,7 @@ export class Connection implements HeldOutput {
     } catch (error) {
       if (error instanceof ProtocolError) this.#failed(error);
       else {
-        this.#host.fault(error, `handling a packet of ${this.#name()}`);
+        this.#host.fault(error, `handling a packet of ${this.name}`);
         this.close({ sendWill: true, text: "internal error" });
       }
     }
@@ -338,10 +337,10 @@ export class Connection implements HeldOutput {
     const { firstByte } = this.#host.reader;
     const type = firstByte >> 4;
     this.#host.counters.packetsReceived++;
-    if (type === PacketType.Publish) return this.#publish();
+    if (type === PacketType.Publish) return receivePublish(this.#host, this);
     if (this.#state === "awaiting CONNECT") return this.#connect();
     if (this.#host.logs("debug")) {
-      this.#host.log("debug", `Received packet type ${type} from ${this.#name()}`);
+      this.#host.log("debug", `Received packet type ${type} from ${this.name}`);
     }
     const { bytes, bodyStart, end } = this.#host.reader;
     this.#checkFlags(type, firstByte & 0x0f);
@@ -354,14 +353,22 @@ export class Connection implements HeldOutput {
         return this.session!.outbound.pubrec(acknowledgement.packetId, acknowledgement.reason);
       case PacketType.Pubrel:
         acknowledgement.read(type, bytes, bodyStart, end, this.#version);
-        return this.#pubrel(acknowledgement.packetId);
+        return receivePubrel(this.#host, this, acknowledgement.packetId);
       case PacketType.Pubcomp:
         acknowledgement.read(type, bytes, bodyStart, end, this.#version);
         return this.session!.outbound.pubcomp(acknowledgement.packetId);
       case PacketType.Subscribe:
-        return this.#subscribe(readSubscribe(bytes, bodyStart, end, this.#version));
+        return receiveSubscribe(
+          this.#host,
+          this,
+          readSubscribe(bytes, bodyStart, end, this.#version),
+        );
       case PacketType.Unsubscribe:
-        return this.#unsubscribe(bytes, bodyStart, end);
+        return receiveUnsubscribe(
+          this.#host,
+          this,
+          readUnsubscribe(bytes, bodyStart, end, this.#version),
+        );
       case PacketType.Pingreq:
         if (bodyStart !== end) throw unanswered("PINGREQ with a body");
         return this.outbox.packet(PINGRESP);
@@ -400,7 +407,7 @@ export class Connection implements HeldOutput {
   #failed(error: ProtocolError) {
     this.#host.counters.protocolErrors++;
     if (this.#host.logs("debug")) {
-      this.#host.log("debug", `${this.#name()} [${this.link.remoteAddress}]: ${error.message}`);
+      this.#host.log("debug", `${this.name} [${this.link.remoteAddress}]: ${error.message}`);
     }
     if (this.#state === "awaiting CONNECT") {
       if (!error.answered) return this.close({ sendWill: false });
@@ -435,9 +442,9 @@ export class Connection implements HeldOutput {
     const reason = this.#host.access.authenticate(
       identity,
       connect,
-      (answer) => this.#resumeWith(() => this.#authenticated(connect, clientId, answer)),
+      (answer) => this.resumeWith(() => this.#authenticated(connect, clientId, answer)),
     );
-    if (reason === undefined) this.#suspend();
+    if (reason === undefined) this.suspend();
     else this.#authenticated(connect, clientId, reason);
   }
 
@@ -471,11 +478,11 @@ export class Connection implements HeldOutput {
     }
     // "No session" promises that the one before does not come back after a crash. The new one has no
     // subscription yet, so that nothing is sent before its CONNACK.
-    this.#suspend();
+    this.suspend();
     this.#holding().addAnswer(
       safeAt,
       packet(present),
-      () => this.#resumeWith(() => this.#started(connect, clientId)),
+      () => this.resumeWith(() => this.#started(connect, clientId)),
     );
   }
 
@@ -502,226 +509,14 @@ export class Connection implements HeldOutput {
     if (this.#logsConnections()) {
       this.#host.log(
         "notice",
-        `Client ${this.#name()} [${this.link.remoteAddress}] disconnected: ${reasonText(reason)}.`,
+        `Client ${this.name} [${this.link.remoteAddress}] disconnected: ${reasonText(reason)}.`,
       );
     }
     this.close({ sendWill: false });
   }
 
-  // PUBLISH and its acknowledgements
-
-  #publish() {
-    const host = this.#host, { reader } = host;
-    const publish = host.publish;
-    publish.read(
-      reader.bytes,
-      reader.start,
-      reader.bodyStart,
-      reader.end,
-      this.#version,
-      properties,
-    );
-    publish.owned = reader.owned;
-    const { counters } = host;
-    counters.publishesReceived++;
-    counters.publishBytesReceived += publish.end - publish.payloadStart;
-    const topic = publish.topicAlias < 0
-      ? host.topics.lookup(publish.bytes, publish.topicStart, publish.topicEnd)
-      : this.#aliased(publish);
-    if (topic === null) throw malformed("[MQTT-3.3.2-2] not a Topic Name");
-    if (publish.qos > this.listener.maxQos) {
-      throw new ProtocolError(Reason.QosNotSupported, "[MQTT-3.2.2-11] QoS above Maximum QoS");
-    }
-    if (publish.retain && !host.settings.retainAvailable) {
-      throw new ProtocolError(Reason.RetainNotSupported, "[MQTT-3.2.2-14] RETAIN is set");
-    }
-    if (host.access.checksPublish) {
-      const allowed = this.#mayPublish(publish, topic);
-      if (allowed === undefined) return this.#suspend();
-      if (!allowed) return this.#refusePublish(publish, Reason.NotAuthorized);
-    }
-    this.#publishAllowed(publish, topic);
-  }
-
-  /** Asks `Access`; while the answer is awaited the message is kept in a copy. */
-  #mayPublish(publish: Publish, topic: Topic): boolean | undefined {
-    let copy: Publish | undefined;
-    const allowed = this.#host.access.mayPublish(
-      this.identity!,
-      topic.name,
-      publish,
-      (answer) =>
-        this.#resumeWith(() => {
-          if (answer) this.#publishAllowed(copy!, topic);
-          else this.#refusePublish(copy!, Reason.NotAuthorized);
-        }),
-    );
-    if (allowed === undefined) copy = publish.copy();
-    return allowed;
-  }
-
-  #publishAllowed(publish: Publish, topic: Topic) {
-    const host = this.#host;
-    if (topic.isSystem && !mayBePublished(topic.name)) {
-      return this.#refusePublish(publish, Reason.NotAuthorized);
-    }
-    const limit = host.settings.messageSizeLimit;
-    if (limit > 0 && publish.payloadLength > limit) {
-      return this.#refusePublish(publish, Reason.PacketTooLarge);
-    }
-    const session = this.session!;
-    if (
-      (publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic, session)
-    ) return this.#refusePublish(publish, Reason.QuotaExceeded);
-    if (publish.qos === 0) {
-      host.route(publish, topic, session);
-      return;
-    }
-    const changes = host.journal.changes;
-    if (publish.qos === 1) {
-      session.inbound?.forget(publish.packetId);
-      const matched = host.route(publish, topic, session);
-      const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
-      // Removing what was retained may change nothing when it is asked for again.
-      const kept = publish.retain || host.journal.changes !== changes;
-      this.acknowledge(PacketType.Puback, publish.packetId, reason, kept);
-    } else {
-      session.inboundFlow().receive(publish, () => host.store(publish, topic, session), topic.name);
-      // What is sent again changes nothing, but its first record may still be on its way to the disk.
-      const kept = session.isRecorded || host.journal.changes !== changes;
-      this.acknowledge(PacketType.Pubrec, publish.packetId, Reason.Success, kept);
-    }
-  }
-
-  /** Answers a message that is not taken. MQTT 3 has no word for it: the message just vanishes. */
-  #refusePublish(publish: Publish, reason: number) {
-    if (this.#host.logs("debug")) {
-      this.#host.log("debug", `Denied PUBLISH from ${this.#name()} (${reasonText(reason)})`);
-    }
-    if (publish.qos === 0) return;
-    // What could not be kept must not be promised to a 3.x client either: it will send it again.
-    if (reason === Reason.QuotaExceeded && this.#version !== 5) return;
-    // It may have been taken when it came the first time: whoever is refused does not release it.
-    const { journal } = this.#host;
-    const changes = journal.changes;
-    this.session!.inbound?.forget(publish.packetId);
-    const type = publish.qos === 1 ? PacketType.Puback : PacketType.Pubrec;
-    this.acknowledge(type, publish.packetId, reason, journal.changes !== changes);
-  }
-
-  #aliased(publish: Publish): Topic | null {
-    const { topicAlias } = publish;
-    if (topicAlias > this.listener.maxTopicAlias) {
-      throw new ProtocolError(
-        Reason.TopicAliasInvalid,
-        `[MQTT-3.3.2-9] Topic Alias ${topicAlias} > ${this.listener.maxTopicAlias}`,
-      );
-    }
-    if (publish.topicStart === publish.topicEnd) {
-      const known = this.#aliases?.get(topicAlias);
-      if (known === undefined) throw protocolError(`Topic Alias ${topicAlias} was never set`);
-      return known;
-    }
-    const topic = this.#host.topics.lookup(publish.bytes, publish.topicStart, publish.topicEnd);
-    if (topic !== null) (this.#aliases ??= new IncomingTopicAliases()).set(topicAlias, topic);
-    return topic;
-  }
-
-  #pubrel(packetId: number) {
-    const host = this.#host, session = this.session!;
-    const changes = host.journal.changes;
-    const message = session.inbound?.release(packetId);
-    if (message !== undefined) this.#routeReleased(message);
-    // An unknown identifier is completed as well: the client is to forget it.
-    const kept = session.isRecorded || host.journal.changes !== changes;
-    this.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);
-  }
-
-  #routeReleased(message: StoredMessage) {
-    const host = this.#host;
-    if (message.isExpiredAt(host.nowMs)) return;
-    const { publish, topic } = message;
-    publish.messageExpirySeconds = message.expirySecondsAt(host.nowMs);
-    host.route(publish, topic, this.session, message);
-  }
-
-  // SUBSCRIBE, UNSUBSCRIBE, DISCONNECT
-
-  #subscribe(packet: SubscribePacket, granted: number[] = []) {
-    const { access } = this.#host;
-    for (let index = granted.length; index < packet.subscriptions.length; index++) {
-      const request = packet.subscriptions[index];
-      if (request.noLocal && request.filter.startsWith("$share/")) {
-        throw protocolError("[MQTT-3.8.3-4] No Local on a Shared Subscription");
-      }
-      const reason = access.maySubscribe(
-        this.identity!,
-        request,
-        (answer) =>
-          this.#resumeWith(() => {
-            granted.push(answer);
-            this.#subscribe(packet, granted);
-          }),
-      );
-      if (reason === undefined) return this.#suspend();
-      granted.push(reason);
-    }
-    this.#subscribed(packet, granted);
-  }
-
-  #subscribed(packet: SubscribePacket, granted: readonly number[]) {
-    const host = this.#host, session = this.session!;
-    const changes = host.journal.changes;
-    const retained: (() => void)[] = [];
-    const reasons = packet.subscriptions.map((asked, index) => {
-      if (granted[index] >= 0x80) return this.#subscriptionRefused(granted[index]);
-      const qos = Math.min(granted[index], asked.qos, this.listener.maxQos) as 0 | 1 | 2;
-      const request = {
-        ...asked,
-        qos,
-        noLocal: asked.noLocal || this.isBridge,
-      };
-      const isNew = !session.subscriptions?.has(request.filter);
-      const reason = host.subscribe(session, request, packet.identifier);
-      if (reason >= 0x80) return this.#subscriptionRefused(reason);
-      const wanted = request.retainHandling === 0 || request.retainHandling === 1 && isNew;
-      if (wanted) retained.push(() => host.retainedFor(session, request, packet.identifier));
-      return reason;
-    });
-    const answer = subscriptionAnswer(
-      PacketType.Suback,
-      this.#version,
-      packet.packetId,
-      reasons,
-    );
-    // The SUBACK goes before the retained messages.
-    this.#answerWhenSafe(answer, host.journal.changes !== changes, () => {
-      for (const begin of retained) begin();
-      if (retained.length > 0) this.feedRetained();
-    });
-  }
-
-  #subscriptionRefused(reason: number): number {
-    return this.#version === 5 ? reason : 0x80;
-  }
-
-  #unsubscribe(bytes: Uint8Array, bodyStart: number, end: number) {
-    const host = this.#host;
-    const packet = readUnsubscribe(bytes, bodyStart, end, this.#version);
-    const changes = host.journal.changes;
-    const reasons = packet.filters.map((filter) => host.unsubscribe(this.session!, filter));
-    const answer = subscriptionAnswer(
-      PacketType.Unsuback,
-      this.#version,
-      packet.packetId,
-      reasons,
-    );
-    // Asked a second time there is nothing to remove, but the first removal may not be safe yet.
-    const kept = this.session!.isRecorded || host.journal.changes !== changes;
-    this.#answerWhenSafe(answer, kept, null);
-  }
-
-  #answerWhenSafe(packet: Uint8Array, kept: boolean, after: (() => void) | null) {
+  /** Sends a SUBACK or UNSUBACK when what it promises is safe; `after` follows it. */
+  answerWhenSafe(packet: Uint8Array, kept: boolean, after: (() => void) | null): void {
     const { journal } = this.#host;
     const position = kept ? journal.position : 0;
     if (position <= journal.committed && (this.#held === null || this.#held.isEmpty)) {
@@ -745,13 +540,14 @@ export class Connection implements HeldOutput {
 
   // Waiting
 
-  #suspend() {
+  /** Reads no further until the answer to a question has come. */
+  suspend(): void {
     this.#suspended = true;
     this.link.pause();
   }
 
   /** The answer of `Access` has come, in a turn of its own. */
-  #resumeWith(act: () => void) {
+  resumeWith(act: () => void): void {
     if (this.#state === "closed") return;
     this.#suspended = false;
     try {
@@ -782,17 +578,11 @@ export class Connection implements HeldOutput {
     return this.#host.settings.connectionMessages && this.#host.logs("notice");
   }
 
-  #name(): string {
+  /** For the log. */
+  get name(): string {
     const clientId = this.identity?.clientId;
     return clientId === undefined ? "<unknown>" : printable(clientId);
   }
-}
-
-/** Of the names that start with `$SYS` or `$share`, only a foreign bridge's state. */
-export function mayBePublished(name: string): boolean {
-  if (name.startsWith("$share/")) return false;
-  if (name !== "$SYS" && !name.startsWith("$SYS/")) return true;
-  return /^\$SYS\/broker\/connection\/[^/]+\/state$/.test(name);
 }
 
 /** Text from outside for one line of the log. */

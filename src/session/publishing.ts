@@ -1,0 +1,162 @@
+import type { StoredMessage } from "../routing/stored_message.ts";
+import type { Topic } from "../routing/topic.ts";
+import { PacketType } from "../wire/packet_type.ts";
+import { Properties } from "../wire/properties.ts";
+import { malformed, ProtocolError, protocolError } from "../wire/protocol_error.ts";
+import type { Publish } from "../wire/publish.ts";
+import { Reason, reasonText } from "../wire/reason.ts";
+import type { Connection } from "./connection.ts";
+import type { Host } from "./ports.ts";
+import type { Session } from "./session.ts";
+import { IncomingTopicAliases } from "./topic_aliases.ts";
+
+/** What a client publishes: PUBLISH, and PUBREL for QoS 2. */
+
+const properties = new Properties();
+
+/** Handles the PUBLISH that the host's reader has found. @throws {ProtocolError} */
+export function receivePublish(host: Host, connection: Connection): void {
+  const { reader } = host;
+  const publish = host.publish;
+  publish.read(
+    reader.bytes,
+    reader.start,
+    reader.bodyStart,
+    reader.end,
+    connection.version,
+    properties,
+  );
+  publish.owned = reader.owned;
+  const { counters } = host;
+  counters.publishesReceived++;
+  counters.publishBytesReceived += publish.end - publish.payloadStart;
+  const topic = publish.topicAlias < 0
+    ? host.topics.lookup(publish.bytes, publish.topicStart, publish.topicEnd)
+    : aliased(host, connection, publish);
+  if (topic === null) throw malformed("[MQTT-3.3.2-2] not a Topic Name");
+  if (publish.qos > connection.listener.maxQos) {
+    throw new ProtocolError(Reason.QosNotSupported, "[MQTT-3.2.2-11] QoS above Maximum QoS");
+  }
+  if (publish.retain && !host.settings.retainAvailable) {
+    throw new ProtocolError(Reason.RetainNotSupported, "[MQTT-3.2.2-14] RETAIN is set");
+  }
+  if (host.access.checksPublish) {
+    const allowed = mayPublish(host, connection, publish, topic);
+    if (allowed === undefined) return connection.suspend();
+    if (!allowed) return refusePublish(host, connection, publish, Reason.NotAuthorized);
+  }
+  publishAllowed(host, connection, publish, topic);
+}
+
+/** Asks `Access`; while the answer is awaited the message is kept in a copy. */
+function mayPublish(
+  host: Host,
+  connection: Connection,
+  publish: Publish,
+  topic: Topic,
+): boolean | undefined {
+  let copy: Publish | undefined;
+  const allowed = host.access.mayPublish(
+    connection.identity!,
+    topic.name,
+    publish,
+    (answer) =>
+      connection.resumeWith(() => {
+        if (answer) publishAllowed(host, connection, copy!, topic);
+        else refusePublish(host, connection, copy!, Reason.NotAuthorized);
+      }),
+  );
+  if (allowed === undefined) copy = publish.copy();
+  return allowed;
+}
+
+function publishAllowed(host: Host, connection: Connection, publish: Publish, topic: Topic) {
+  if (topic.isSystem && !mayBePublished(topic.name)) {
+    return refusePublish(host, connection, publish, Reason.NotAuthorized);
+  }
+  const limit = host.settings.messageSizeLimit;
+  if (limit > 0 && publish.payloadLength > limit) {
+    return refusePublish(host, connection, publish, Reason.PacketTooLarge);
+  }
+  const session = connection.session!;
+  if (
+    (publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic, session)
+  ) return refusePublish(host, connection, publish, Reason.QuotaExceeded);
+  if (publish.qos === 0) {
+    host.route(publish, topic, session);
+    return;
+  }
+  const changes = host.journal.changes;
+  if (publish.qos === 1) {
+    session.inbound?.forget(publish.packetId);
+    const matched = host.route(publish, topic, session);
+    const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
+    // Removing what was retained may change nothing when it is asked for again.
+    const kept = publish.retain || host.journal.changes !== changes;
+    connection.acknowledge(PacketType.Puback, publish.packetId, reason, kept);
+  } else {
+    session.inboundFlow().receive(publish, () => host.store(publish, topic, session), topic.name);
+    // What is sent again changes nothing, but its first record may still be on its way to the disk.
+    const kept = session.isRecorded || host.journal.changes !== changes;
+    connection.acknowledge(PacketType.Pubrec, publish.packetId, Reason.Success, kept);
+  }
+}
+
+/** Answers a message that is not taken. MQTT 3 has no word for it: the message just vanishes. */
+function refusePublish(host: Host, connection: Connection, publish: Publish, reason: number) {
+  if (host.logs("debug")) {
+    host.log("debug", `Denied PUBLISH from ${connection.name} (${reasonText(reason)})`);
+  }
+  if (publish.qos === 0) return;
+  // What could not be kept must not be promised to a 3.x client either: it will send it again.
+  if (reason === Reason.QuotaExceeded && connection.version !== 5) return;
+  // It may have been taken when it came the first time: whoever is refused does not release it.
+  const { journal } = host;
+  const changes = journal.changes;
+  connection.session!.inbound?.forget(publish.packetId);
+  const type = publish.qos === 1 ? PacketType.Puback : PacketType.Pubrec;
+  connection.acknowledge(type, publish.packetId, reason, journal.changes !== changes);
+}
+
+function aliased(host: Host, connection: Connection, publish: Publish): Topic | null {
+  const { topicAlias } = publish;
+  if (topicAlias > connection.listener.maxTopicAlias) {
+    throw new ProtocolError(
+      Reason.TopicAliasInvalid,
+      `[MQTT-3.3.2-9] Topic Alias ${topicAlias} > ${connection.listener.maxTopicAlias}`,
+    );
+  }
+  if (publish.topicStart === publish.topicEnd) {
+    const known = connection.aliases?.get(topicAlias);
+    if (known === undefined) throw protocolError(`Topic Alias ${topicAlias} was never set`);
+    return known;
+  }
+  const topic = host.topics.lookup(publish.bytes, publish.topicStart, publish.topicEnd);
+  if (topic !== null) (connection.aliases ??= new IncomingTopicAliases()).set(topicAlias, topic);
+  return topic;
+}
+
+/** PUBREL: the message is routed, and completed. */
+export function receivePubrel(host: Host, connection: Connection, packetId: number): void {
+  const session = connection.session!;
+  const changes = host.journal.changes;
+  const message = session.inbound?.release(packetId);
+  if (message !== undefined) routeReleased(host, session, message);
+  // An unknown identifier is completed as well: the client is to forget it.
+  const kept = session.isRecorded || host.journal.changes !== changes;
+  connection.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);
+}
+
+function routeReleased(host: Host, session: Session, message: StoredMessage) {
+  if (message.isExpiredAt(host.nowMs)) return;
+  const { publish, topic } = message;
+  publish.messageExpirySeconds = message.expirySecondsAt(host.nowMs);
+  host.route(publish, topic, session, message);
+}
+
+/** Of the names that start with `$SYS` or `$share`, only a foreign bridge's state. */
+export function mayBePublished(name: string): boolean {
+  if (name.startsWith("$share/")) return false;
+  if (name !== "$SYS" && !name.startsWith("$SYS/")) return true;
+  return /^\$SYS\/broker\/connection\/[^/]+\/state$/.test(name);
+}
