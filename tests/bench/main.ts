@@ -1,13 +1,16 @@
 /**
- * `deno task bench`: this project's broker under load and, where it is installed, Mosquitto beside it,
- * in turn on the same machine. `--host` and `--port` point it at a broker that already runs.
+ * `deno task bench`: what a message costs in the core, then this project's broker under load and, where
+ * it is installed, Mosquitto beside it, in turn on the same machine. `--host` and `--port` point it at a
+ * broker that already runs.
  * @module
  */
+import { measureCore } from "./core_bench.ts";
 import { generate, type Load, type LoadResult } from "./generator.ts";
 import { isInstalled, mosquitto, type Peer, sabethes, startPeer } from "./peers.ts";
 import { quick, type Scenario, scenarios } from "./scenarios.ts";
 
-const usage = `deno task bench [--host HOST] [--port PORT] [--scenario NAME]… [--runs N] [--quick]
+const usage =
+  `deno task bench [--core] [--host HOST] [--port PORT] [--scenario NAME]… [--runs N] [--quick]
 
 scenarios: ${scenarios.map((scenario) => scenario.name).join(", ")}`;
 
@@ -17,6 +20,8 @@ interface Options {
   names: string[];
   runs: number;
   quick: boolean;
+  /** The in-process part alone. */
+  core: boolean;
 }
 
 /** One run: what was measured, and the broker's memory at its end. */
@@ -25,12 +30,16 @@ interface Run extends LoadResult {
 }
 
 function parse(args: readonly string[]): Options {
-  const options: Options = { names: [], runs: 3, quick: false };
+  const options: Options = { names: [], runs: 3, quick: false, core: false };
   for (let index = 0; index < args.length; index++) {
     const name = args[index];
     if (name === "--quick") {
       options.quick = true;
       options.runs = 1;
+      continue;
+    }
+    if (name === "--core") {
+      options.core = true;
       continue;
     }
     const value = args[++index];
@@ -113,6 +122,11 @@ async function main(options: Options): Promise<void> {
   const names = remote ? [`${address.host}:${address.port}`] : peers.map((peer) => peer.name);
   const compared = names.length === 2;
 
+  if (!remote && options.names.length === 0) {
+    await measureCore();
+    console.log();
+  }
+  if (options.core) return;
   const headings = names.flatMap((name) => [name, "lost", "p99", "RSS"]);
   console.log(row(["scenario", ...headings, ...(compared ? ["ratio"] : [])]));
   console.log(row(["---", ...headings.map(() => "--:"), ...(compared ? ["--:"] : [])]));
