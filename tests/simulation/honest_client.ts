@@ -154,8 +154,9 @@ export class HonestClient {
   }
 
   /** The broker's process has died. */
-  crashed(world: World): void {
-    if (this.state !== "away") this.#connectionLost(world.wallMs);
+  crashed(): void {
+    // It may not have kept that we came back: then we are away since we left the time before.
+    if (this.state !== "away") this.#connectionLost(this.awaySinceMs);
   }
 
   #connectionLost(wallMs: number) {

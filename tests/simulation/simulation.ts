@@ -221,7 +221,7 @@ export class Simulation {
     this.crashes++;
     this.ledger.note("the process dies");
     this.#rejections = 0;
-    for (const client of this.#clients) client.crashed(this.world);
+    for (const client of this.#clients) client.crashed();
     this.ledger.crashed();
     this.store = this.store.crash(chance.pick(["written", "lost"]));
     readStore(this.store);
