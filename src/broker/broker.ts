@@ -1,7 +1,7 @@
 import type { LogType } from "../log.ts";
 import { RetainedMessages } from "../routing/retained_messages.ts";
-import { StoredMessage } from "../routing/stored_message.ts";
-import { type Match, SubscriptionTree } from "../routing/subscription_tree.ts";
+import type { StoredMessage } from "../routing/stored_message.ts";
+import { SubscriptionTree } from "../routing/subscription_tree.ts";
 import type { Topic } from "../routing/topic.ts";
 import { TopicTable } from "../routing/topic_table.ts";
 import { Connection, type FrameLimits } from "../session/connection.ts";
@@ -19,7 +19,6 @@ import type {
 import type { Entry } from "../session/entry.ts";
 import type { Session } from "../session/session.ts";
 import { Journal, type JournalOptions } from "../store/journal.ts";
-import { Kind, PRESENT } from "../store/records.ts";
 import type { Store, StoreHealth } from "../store/store.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
 import { FrameReader } from "../wire/frame_reader.ts";
@@ -28,7 +27,10 @@ import { Publish, type Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import { newCounters, newSentCounters, type Statistics } from "./counters.ts";
+import { CommitPolicy } from "./commit_policy.ts";
+import { Congestion } from "./congestion.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Messages } from "./messages.ts";
 import { restore, type Restored } from "./restore.ts";
 import { Sessions } from "./sessions.ts";
 import { SysTopics } from "./sys_topics.ts";
@@ -72,12 +74,7 @@ export interface Observer {
 
 /** Interned Topic Names; each weighs some 200 bytes and its name twice. */
 const TOPICS_MAXIMUM = 100_000;
-/** A receiver that took nothing for this long is waited for no more. */
-const STALL_MS = 200;
-const STALL_CHECK_MS = 100;
 const JOURNAL_TICK_MS = 100;
-/** A batch of more is written even if nobody waits for it, so that a commit stays short. */
-const OPEN_CHANGES_MAXIMUM = 20_000;
 
 /**
  * The broker's core: owns all state, and the turn in which it changes. Input is handled as it comes;
@@ -100,8 +97,10 @@ export class Broker implements Host {
 
   readonly #ports: Ports;
   readonly #limits: FrameLimits;
-  readonly #isSync: boolean;
   readonly #deadlines = new Deadlines();
+  readonly #congestion = new Congestion(this.#deadlines);
+  readonly #commits: CommitPolicy;
+  readonly #messages: Messages;
   readonly #sys: SysTopics;
   readonly #startedAtMs: number;
   #nowMs = -1;
@@ -109,30 +108,13 @@ export class Broker implements Host {
   #borrowed: Outbox[] = [];
   #holding: Connection[] = [];
   #continuing: Connection[] = [];
-  /** The receiver that the publisher handled now has to wait for. */
-  #slow: Connection | null = null;
-  /** Messages of the open batch `#expectedIn` whose acknowledgement would cancel them. */
-  #expected = 0;
-  #expectedIn = 0;
-  /** The same of the sealed batch, and the position of one that has waited long enough. */
-  #sealedExpected = 0;
-  #patienceOverAt = 0;
-  readonly #congested = new Set<Connection>();
-  #stallCheck = false;
-  /** The lasting copy of the message that is routed now, and its publisher. */
-  #stored: StoredMessage | null = null;
-  #publisher: Session | null = null;
   #number = 0;
-  /** Messages with a record, and their payload bytes. */
-  #keptMessages = 0;
-  #keptBytes = 0;
   #isStopping = false;
 
   constructor(settings: Settings, ports: Ports) {
     this.settings = settings;
     this.#ports = ports;
     this.access = ports.access;
-    this.#isSync = ports.journal.durability === "sync";
     const { clock } = ports;
     this.#startedAtMs = clock.monotonicMs();
     this.wallOffsetMs = clock.wallMs() - this.#startedAtMs;
@@ -147,6 +129,11 @@ export class Broker implements Host {
       clock,
       onCommitted: (position) => this.#committed(position),
     });
+    this.#commits = new CommitPolicy(this.journal, ports.journal.durability === "sync", {
+      nextTurn: (run) => ports.nextTurn(run),
+      beginTurn: () => this.#beginTurn(),
+    });
+    this.#messages = new Messages(this, this.tree, this.retained);
     this.sessions = new Sessions(
       this,
       this.tree,
@@ -161,8 +148,7 @@ export class Broker implements Host {
   restore(): Restored {
     const found = restore(this.#ports.store, this, this.topics, this.sessions, this.retained);
     this.#number = found.lastNumber;
-    this.#keptMessages = found.messages;
-    this.#keptBytes = found.messageBytes;
+    this.#messages.restored(found.messages, found.messageBytes);
     return found;
   }
 
@@ -183,7 +169,7 @@ export class Broker implements Host {
       const every = retainExpiryInterval * 1000;
       this.#deadlines.set(now + every, {
         due: (at) => {
-          this.#expireRetained(at);
+          this.#messages.removeExpired(at);
           return at + every;
         },
       });
@@ -276,8 +262,8 @@ export class Broker implements Host {
       subscriptions: this.tree.count,
       sharedSubscriptions: this.tree.sharedCount,
       retainedMessages: this.retained.count,
-      storeMessages: this.#keptMessages,
-      storeBytes: this.#keptBytes,
+      storeMessages: this.#messages.keptCount,
+      storeBytes: this.#messages.keptBytes,
       protocolErrors: counters.protocolErrors,
       faults: counters.faults,
     };
@@ -313,23 +299,13 @@ export class Broker implements Host {
       for (let index = 0; index < borrowed.length; index++) borrowed[index].settle();
       this.#borrowed = [];
     }
-    const slow = this.#slow;
-    this.#slow = null;
-    if (connection.isClosed) return;
-    if (connection.isBehind || slow === connection) {
-      connection.waitsForItself = true;
-      connection.link.pause();
-    } else if (slow !== null && !slow.isClosed) {
-      (slow.waiters ??= []).push(connection);
-      connection.waitsForReceiver = true;
-      connection.link.pause();
-    }
+    this.#congestion.settle(connection);
     this.#beginTurn();
   }
 
   /** Disk first, then the sockets: the only place where bytes leave. */
   endTurn(): void {
-    this.#flushJournal();
+    this.#commits.flush();
     const touched = this.#touched;
     this.#touched = [];
     for (let index = 0; index < touched.length; index++) {
@@ -341,54 +317,12 @@ export class Broker implements Host {
     this.#ports.wakeAt(this.#deadlines.nextAtMs);
   }
 
-  /**
-   * Writes what somebody waits for; what nobody waits for, such as what was forgotten, is left to the
-   * next such batch or to the tick. A batch with messages that are on their way to clients is sealed
-   * and waits a moment: what they acknowledge meanwhile need not be written at all, and if that is
-   * everything, the batch counts as committed without touching the disk.
-   */
-  #flushJournal() {
-    const { journal } = this;
-    if (!this.#isSync) return journal.flush();
-    if (journal.isWriting) return;
-    if (journal.sealedPosition === 0) {
-      if (!journal.isAwaited && journal.openChanges < OPEN_CHANGES_MAXIMUM) return;
-      const isExpecting = this.#expectedIn === journal.openPosition && this.#expected > 0;
-      if (!isExpecting) return journal.flush();
-      journal.seal();
-      this.#sealedExpected = this.#expected;
-      this.#expected = 0;
-      this.#beginPatience(journal.sealedPosition);
-    }
-    if (this.#sealedExpected === 0 || this.#patienceOverAt === journal.sealedPosition) {
-      this.#sealedExpected = 0;
-      journal.flush();
-    }
-  }
-
-  #beginPatience(position: number) {
-    this.#ports.nextTurn(() => {
-      if (this.journal.sealedPosition !== position) return;
-      this.#patienceOverAt = position;
-      this.#beginTurn();
-    });
-  }
-
   expectAcknowledgement(entry: Entry): void {
-    const open = this.journal.openPosition;
-    if (this.#expectedIn !== open) {
-      this.#expectedIn = open;
-      this.#expected = 0;
-    }
-    entry.expectedIn = open;
-    this.#expected++;
+    this.#commits.expect(entry);
   }
 
   acknowledgementCame(entry: Entry): void {
-    const { journal } = this;
-    if (entry.expectedIn === journal.openPosition) this.#expected--;
-    else if (entry.expectedIn === journal.sealedPosition) this.#sealedExpected--;
-    entry.expectedIn = 0;
+    this.#commits.came(entry);
   }
 
   #committed(position: number) {
@@ -423,30 +357,7 @@ export class Broker implements Host {
   }
 
   congested(receiver: Connection): void {
-    // Of several it is the one with the most to read that is waited for.
-    if (this.#slow === null || receiver.outbox.waiting > this.#slow.outbox.waiting) {
-      this.#slow = receiver;
-    }
-    if (this.#congested.has(receiver)) return;
-    this.#congested.add(receiver);
-    receiver.progressAtMs = Math.max(receiver.progressAtMs, this.nowMs);
-    if (this.#stallCheck) return;
-    this.#stallCheck = true;
-    this.#deadlines.set(this.nowMs + STALL_CHECK_MS, { due: (at) => this.#checkStalls(at) });
-  }
-
-  /** A receiver that takes nothing must not hold its publishers: from then on messages are dropped. */
-  #checkStalls(nowMs: number): number {
-    for (const receiver of this.#congested) {
-      if (receiver.isClosed || !receiver.isCongested) this.#congested.delete(receiver);
-      else if (nowMs - receiver.progressAtMs >= STALL_MS) {
-        receiver.isStalled = true;
-        receiver.releaseWaiters();
-        this.#congested.delete(receiver);
-      }
-    }
-    this.#stallCheck = this.#congested.size > 0;
-    return this.#stallCheck ? nowMs + STALL_CHECK_MS : Infinity;
+    this.#congestion.add(receiver, this.nowMs);
   }
 
   // Host: log
@@ -495,7 +406,7 @@ export class Broker implements Host {
 
   connectionEnded(connection: Connection, sendWill: boolean, text: string | undefined): void {
     this.connections.delete(connection);
-    this.#congested.delete(connection);
+    this.#congestion.delete(connection);
     this.#deadlines.cancel(connection.deadline);
     connection.deadline = null;
     const { session } = connection;
@@ -535,18 +446,7 @@ export class Broker implements Host {
   // Host: messages
 
   hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean {
-    if (publish.retain && publish.payloadLength > 0) {
-      const maximum = this.settings.maxRetainedMessages;
-      if (
-        maximum > 0 && this.retained.count >= maximum && this.retained.get(topic.name) === null
-      ) return false;
-    }
-    if (this.journal.accepting) return true;
-    if (publish.retain || publish.qos === 2 && publisher.isLasting) return false;
-    const { matches, groups } = this.tree.route(topic);
-    const isLasting = ({ subscriber }: Match<Receiver>) =>
-      (subscriber as Partial<Session>).isLasting === true;
-    return groups.length === 0 && !matches.some(isLasting);
+    return this.#messages.hasRoomFor(publish, topic, publisher);
   }
 
   route(
@@ -555,101 +455,34 @@ export class Broker implements Host {
     publisher: Session | null,
     message: StoredMessage | null = null,
   ): boolean {
-    this.#stored = message;
-    this.#publisher = publisher;
     this.#ports.observer?.published?.(publish, topic, publisher);
-    if (publish.retain) this.#retain(publish, topic);
-    const { matches, groups } = this.tree.route(topic);
-    let matched = false;
-    for (let index = 0; index < matches.length; index++) {
-      const match = matches[index];
-      if (match.noLocal && match.subscriber === publisher) continue;
-      matched = true;
-      match.subscriber.deliver(publish, topic, match);
-    }
-    for (let index = 0; index < groups.length; index++) {
-      const member = groups[index].choose();
-      if (member === undefined) continue;
-      matched = true;
-      member.subscriber.deliver(publish, topic, member);
-    }
-    this.#stored = null;
-    return matched;
+    return this.#messages.route(publish, topic, publisher, message);
   }
 
   stored(publish: Publish, topic: Topic): StoredMessage {
-    return this.#stored ??= this.store(publish, topic, this.#publisher);
+    return this.#messages.stored(publish, topic);
   }
 
   store(publish: Publish, topic: Topic, publisher: Session | null): StoredMessage {
-    const seconds = publish.messageExpirySeconds;
-    return new StoredMessage({
-      topic,
-      publish: publish.copy(),
-      expiresAtMs: seconds < 0 ? Infinity : this.nowMs + seconds * 1000,
-      clientId: publisher?.clientId ?? "",
-      userName: publisher?.userName ?? "",
-      wallOffsetMs: this.wallOffsetMs,
-    });
+    return this.#messages.store(publish, topic, publisher);
   }
 
   keep(message: StoredMessage): void {
-    if (message.references++ > 0) return;
-    message.number = this.nextNumber();
-    this.#keptMessages++;
-    this.#keptBytes += message.publish.payloadLength;
-    this.journal.create(Kind.Message, message.number, message);
+    this.#messages.keep(message);
   }
 
   release(message: StoredMessage, settled: boolean): void {
-    if (--message.references > 0) return;
-    if (settled) this.journal.cancel(Kind.Message, message.number);
-    else this.journal.forget(Kind.Message, message.number);
-    this.#keptMessages--;
-    this.#keptBytes -= message.publish.payloadLength;
-    message.number = 0;
+    this.#messages.release(message, settled);
   }
 
   nextNumber(): number {
     return ++this.#number;
   }
 
-  /** [MQTT-3.3.1-5], [MQTT-3.3.1-6]: the last one is kept; an empty one removes it. */
-  #retain(publish: Publish, topic: Topic) {
-    if (publish.payloadLength === 0) {
-      this.removeRetained(topic.name);
-      return;
-    }
-    const message = this.stored(publish, topic);
-    message.publish.detach();
-    const before = this.retained.set(message);
-    if (isKeptWhenRetained(topic.name)) {
-      this.keep(message);
-      this.journal.create(Kind.Retained, message.number, RETAINED);
-    }
-    if (before !== null) this.#unkeepRetained(before);
-  }
-
   /** Removes a retained message. False: there is none. */
   removeRetained(topicName: string): boolean {
-    const before = this.retained.delete(topicName);
-    if (before === null) return false;
-    this.#unkeepRetained(before);
     this.#beginTurn();
-    return true;
-  }
-
-  #unkeepRetained(message: StoredMessage) {
-    // One of $SYS may have a number, but only by the queues it waits in.
-    if (!isKeptWhenRetained(message.topic.name)) return;
-    this.journal.forget(Kind.Retained, message.number);
-    this.release(message, false);
-  }
-
-  #expireRetained(nowMs: number) {
-    for (const message of this.retained.all()) {
-      if (message.isExpiredAt(nowMs)) this.removeRetained(message.topic.name);
-    }
+    return this.#messages.removeRetained(topicName);
   }
 
   /** The rights are those of the moment in which the Will is published, as with Mosquitto. */
@@ -683,11 +516,3 @@ export class Broker implements Host {
     return this.nowMs + every - wall % every;
   }
 }
-
-/** $SYS is made anew at each start. */
-function isKeptWhenRetained(topicName: string): boolean {
-  return !topicName.startsWith("$SYS/");
-}
-
-/** The record that says "this message is retained": all in its key. */
-const RETAINED = { encode: () => PRESENT };

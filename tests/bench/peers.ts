@@ -23,6 +23,7 @@ export const sabethes: Peer = {
     Deno.execPath(),
     "run",
     "-A",
+    "--v8-flags=--max-semi-space-size=4",
     decodeURIComponent(new URL("mod.ts", project).pathname),
     "-c",
     configuration,
