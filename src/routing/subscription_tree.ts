@@ -222,15 +222,3 @@ export function parseFilter(filter: string): { group: string | null; filter: str
   if (/[+#]/.test(group)) return null;
   return { group, filter: filter.slice(slash + 1) };
 }
-
-/** Whether `name` matches `filter`; for single questions, where no tree is at hand. */
-export function filterMatches(filter: string, name: string): boolean {
-  const filterLevels = filter.split("/"), nameLevels = name.split("/");
-  if (name.startsWith("$") && (filterLevels[0] === "+" || filterLevels[0] === "#")) return false;
-  for (let index = 0; index < filterLevels.length; index++) {
-    const level = filterLevels[index];
-    if (level === "#") return true;
-    if (index === nameLevels.length || level !== "+" && level !== nameLevels[index]) return false;
-  }
-  return filterLevels.length === nameLevels.length;
-}

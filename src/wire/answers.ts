@@ -83,12 +83,9 @@ export function subscriptionAnswer(
   return bytes;
 }
 
-/** A DISCONNECT of MQTT 5, with a Reason String where the client may be told one. */
-export function disconnect(reason: number, reasonString?: string): Uint8Array {
-  if (reasonString === undefined) return Uint8Array.of(PacketType.Disconnect << 4, 1, reason);
-  const text = encodeUtf8(reasonString);
-  const list = [Property.ReasonString, text.length >> 8, text.length & 0xff, ...text];
-  return framed(PacketType.Disconnect << 4, [reason], list);
+/** A DISCONNECT of MQTT 5. */
+export function disconnect(reason: number): Uint8Array {
+  return Uint8Array.of(PacketType.Disconnect << 4, 1, reason);
 }
 
 function framed(firstByte: number, head: number[], properties: number[]): Uint8Array {
