@@ -4,13 +4,17 @@ import { StoreError } from "./store.ts";
 const LOCK_FILE = "broker.lock";
 
 /**
- * The right to use a store's directory, held through an exclusive lock on `broker.lock` in it. It is
- * taken before anything else is touched, and the kernel takes it back when the process dies. Starting
- * goes: lock, open the listeners, open LMDB; so a start that fails on a port has changed nothing.
+ * The right to use a store's directory, held through exclusive locks on the directory itself, which
+ * nobody can remove with the store in it, and on `broker.lock` in it, which says who holds it and works
+ * where a directory cannot be locked. It is taken before anything else is touched, and the kernel takes
+ * it back when the process dies. Starting goes: lock, open the listeners, open LMDB; so a start that
+ * fails on a port has changed nothing.
  */
 export class StoreLock {
   readonly directory: string;
   readonly #file: Deno.FsFile;
+  /** The directory's own lock; null where the system has none. */
+  readonly #own: Deno.FsFile | null;
   /** The topmost directory that was made for this lock; null if all were there. */
   readonly #created: string | null;
   /** What the lock file said before; null if it was not there. */
@@ -19,11 +23,13 @@ export class StoreLock {
   private constructor(
     directory: string,
     file: Deno.FsFile,
+    own: Deno.FsFile | null,
     created: string | null,
     before: Uint8Array | null,
   ) {
     this.directory = directory;
     this.#file = file;
+    this.#own = own;
     this.#created = created;
     this.#before = before;
   }
@@ -33,26 +39,24 @@ export class StoreLock {
     const created = makeDirectory(directory);
     const path = `${directory}/${LOCK_FILE}`;
     let file: Deno.FsFile | null = null;
+    let own: Deno.FsFile | null = null;
     try {
+      own = openDirectory(directory);
+      if (own?.tryLockSync(true) === false) throw heldByAnother(directory);
       const fileIsNew = !exists(path);
       // Not truncated: until the lock is ours, the bytes are another broker's.
       file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
-      if (!file.tryLockSync(true)) {
-        throw new StoreError(
-          `another broker (pid ${readPid(file)}) holds ${directory}; stop it, or choose another ` +
-            "persistence_location",
-          "locked",
-        );
-      }
+      if (!file.tryLockSync(true)) throw heldByAnother(directory);
       if (!isFileAt(file, path)) {
         // Its holder removed it between our opening and locking it: a failed first start.
         throw new StoreError(`another broker is just leaving ${directory}; try again`, "locked");
       }
       const before = fileIsNew ? null : Deno.readFileSync(path);
       rewrite(file, new TextEncoder().encode(`${Deno.pid}\n${new Date().toISOString()}\n`));
-      return new StoreLock(directory, file, created, before);
+      return new StoreLock(directory, file, own, created, before);
     } catch (error) {
       file?.close();
+      own?.close();
       if (created !== null) Deno.removeSync(created, { recursive: true });
       if (error instanceof StoreError) throw error;
       throw new StoreError(`cannot lock ${path}: ${messageOf(error)}`, "failed", { cause: error });
@@ -67,6 +71,7 @@ export class StoreLock {
   /** Lets go. The file stays: removing it could leave two brokers each with a lock of their own. */
   release(): void {
     this.#file.close();
+    this.#own?.close();
   }
 
   /** Lets go after a failed start: what acquiring the lock made is removed, all else is as it was. */
@@ -74,7 +79,7 @@ export class StoreLock {
     if (this.#created !== null) Deno.removeSync(this.#created, { recursive: true });
     else if (this.#before === null) Deno.removeSync(`${this.directory}/${LOCK_FILE}`);
     else rewrite(this.#file, this.#before);
-    this.#file.close();
+    this.release();
   }
 }
 
@@ -148,10 +153,23 @@ function rewrite(file: Deno.FsFile, bytes: Uint8Array): void {
   file.writeSync(bytes);
 }
 
-function readPid(file: Deno.FsFile): string {
-  const bytes = new Uint8Array(64);
-  const length = file.readSync(bytes) ?? 0;
-  return new TextDecoder().decode(bytes.subarray(0, length)).split("\n")[0] || "unknown";
+/** Null on Windows, where a directory cannot be opened. */
+function openDirectory(directory: string): Deno.FsFile | null {
+  return Deno.build.os === "windows" ? null : Deno.openSync(directory, { read: true });
+}
+
+function heldByAnother(directory: string): StoreError {
+  return new StoreError(
+    `another broker (pid ${
+      readPid(`${directory}/${LOCK_FILE}`)
+    }) holds ${directory}; stop it, or ` +
+      "choose another persistence_location",
+    "locked",
+  );
+}
+
+function readPid(path: string): string {
+  return exists(path) && Deno.readTextFileSync(path).split("\n")[0] || "unknown";
 }
 
 function messageOf(error: unknown): string {

@@ -229,6 +229,23 @@ Deno.test("a second broker on the same store ends with status 3; the first is un
     assert.deepEqual(await retained(second.port), { kept: "by the first" });
   }));
 
+Deno.test("a store whose lock and state files were removed is still one broker's alone", () =>
+  withDirectory(async (directory) => {
+    const configuration = persistent(directory);
+    await using first = await BrokerProcess.start(directory, { configuration });
+    await retain(first.port, "before", "1");
+    for (const name of ["broker.lock", "state"]) Deno.removeSync(`${directory}/store/${name}`);
+    const file = writeConfiguration(directory, freePort(), configuration);
+    const { code, stderr } = await run("-c", file);
+    assert.equal(code, 3);
+    assert.match(stderr.join("\n"), /^Error: another broker/m);
+    await retain(first.port, "after", "2");
+    await first.end("SIGKILL");
+    await using second = await BrokerProcess.start(directory, { configuration });
+    assert.deepEqual(await retained(second.port), { before: "1", after: "2" });
+    assert.equal(await second.end(), 0);
+  }));
+
 Deno.test("a database of Mosquitto's is left alone, and the broker starts beside it", () =>
   withDirectory(async (directory) => {
     const foreign = `${directory}/mosquitto.db`;
