@@ -64,10 +64,15 @@ function isAscending(numbers: number[]): boolean {
   return numbers.every((number, index) => index === 0 || numbers[index - 1] < number);
 }
 
-const ROUNDS = 10;
+const PROMISE = "nothing acknowledged is lost, QoS 2 comes once, order is kept";
 
-Deno.test("kill -9 under load: nothing acknowledged is lost, QoS 2 comes once, order is kept", () =>
-  withDirectory(async (directory) => {
+Deno.test(`kill -9 under load: ${PROMISE}`, () => endUnderLoad("SIGKILL", 10));
+
+Deno.test(`SIGTERM under load: status 0, ${PROMISE}`, () => endUnderLoad("SIGTERM", 3));
+
+/** Ends a broker under load so many times, then compares what it has with what it promised. */
+function endUnderLoad(signal: "SIGKILL" | "SIGTERM", rounds: number): Promise<void> {
+  return withDirectory(async (directory) => {
     const configuration = [...persistent(directory), "max_queued_messages 0"];
     await using stack = new AsyncDisposableStack();
     const publishers = ([[3, 1], [4, 1], [4, 2], [5, 1], [5, 2]] as const).map(([version, qos]) =>
@@ -93,7 +98,7 @@ Deno.test("kill -9 under load: nothing acknowledged is lost, QoS 2 comes once, o
     };
 
     let port: number | undefined;
-    for (let round = 1; round <= ROUNDS; round++) {
+    for (let round = 1; round <= rounds; round++) {
       await using broker = await BrokerProcess.start(directory, { configuration, port });
       port = broker.port;
       for (const client of all) {
@@ -113,7 +118,8 @@ Deno.test("kill -9 under load: nothing acknowledged is lost, QoS 2 comes once, o
         () => `round ${round} gets nowhere:\n${broker.lines.join("\n")}`,
       );
       await pause(Math.random() * 300);
-      await broker.end("SIGKILL");
+      const status = await broker.end(signal);
+      if (signal === "SIGTERM") assert.equal(status, 0);
       for (const publisher of [...publishers, ...retainers]) publisher.isRunning = false;
       for (const client of all) await client.ended();
       broker.assertNoDefect();
@@ -181,7 +187,8 @@ Deno.test("kill -9 under load: nothing acknowledged is lost, QoS 2 comes once, o
     for (const { clientId, complaints } of all) assert.deepEqual(complaints, [], clientId);
     broker.assertNoDefect();
     assert.equal(await broker.end(), 0);
-  }));
+  });
+}
 
 /** Does one after the other, each when the one before has called back. */
 async function eachInTurn<T>(

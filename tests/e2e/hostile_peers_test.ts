@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { BrokerProcess, eventually, pause, withDirectory } from "../support/broker_process.ts";
+import {
+  BrokerProcess,
+  eventually,
+  pause,
+  persistent,
+  withDirectory,
+} from "../support/broker_process.ts";
 import {
   concat,
   connect,
@@ -10,6 +16,7 @@ import {
   subscribe,
   type Version,
 } from "../support/packets.ts";
+import { LastingClient } from "../support/lasting_client.ts";
 import { TcpClient } from "../support/tcp_client.ts";
 
 const LINUX = Deno.build.os === "linux";
@@ -17,11 +24,13 @@ const MIB = 1024 * 1024;
 
 function withBroker(
   configuration: readonly string[],
-  test: (broker: BrokerProcess) => Promise<void>,
+  test: (broker: BrokerProcess, directory: string) => Promise<void>,
 ): Promise<void> {
   return withDirectory(async (directory) => {
-    await using broker = await BrokerProcess.start(directory, { configuration });
-    await test(broker);
+    await using broker = await BrokerProcess.start(directory, {
+      configuration: [...persistent(directory), ...configuration],
+    });
+    await test(broker, directory);
     broker.assertNoDefect();
     assert.equal(await broker.end(), 0);
   });
@@ -30,7 +39,7 @@ function withBroker(
 function linuxTest(
   name: string,
   configuration: readonly string[],
-  test: (broker: BrokerProcess) => Promise<void>,
+  test: (broker: BrokerProcess, directory: string) => Promise<void>,
 ): void {
   Deno.test({ name, ignore: !LINUX, fn: () => withBroker(configuration, test) });
 }
@@ -202,6 +211,46 @@ for (
     },
   );
 }
+
+linuxTest(
+  "for a client that is away exactly max_queued_messages are kept, the rest is dropped and counted",
+  ["max_queued_messages 1000", "max_inflight_messages 20", "sys_interval 1"],
+  async (broker, directory) => {
+    const MESSAGES = 20_000, KEPT = 1000, BYTES = 1000;
+    await using away = new LastingClient(4, "away");
+    await away.connect(broker.port);
+    await new Promise<void>((resolve) => away.subscribe("many", 1, resolve));
+    await away.disconnect();
+    await using publisher = new LastingClient(4, "publisher");
+    await publisher.connect(broker.port);
+    await new Promise<void>((resolve) => {
+      let sent = 0, acknowledged = 0;
+      const next = () => {
+        const payload = `${++sent} `.padEnd(BYTES, ".");
+        publisher.publish({ topic: "many", qos: 1, payload }, () => {
+          if (++acknowledged === MESSAGES) resolve();
+          else if (sent < MESSAGES) next();
+        });
+      };
+      while (sent < 500) next();
+    });
+    const { size } = Deno.statSync(`${directory}/store/data.mdb`);
+    assert.ok(size < 3 * KEPT * BYTES, `${size} bytes on disk`);
+    // $SYS has its own clock: it has counted them when it is updated next.
+    await using watching = await TcpClient.connect(broker.port, 4, { clientId: "watching" });
+    void watching.send(subscribe(4, { filters: [["$SYS/broker/publish/messages/dropped", 0]] }));
+    await watching.next("suback");
+    while (Number(await nextText(watching)) < MESSAGES - KEPT);
+    await away.connect(broker.port);
+    await eventually(() => away.taken.length >= KEPT, () => `${away.taken.length} came`);
+    await new Promise<void>((resolve) => {
+      away.onTaken = ({ text }) => text === "mark" && resolve();
+      publisher.publish({ topic: "many", qos: 1, payload: "mark" }, () => {});
+    });
+    const expected = Array.from({ length: KEPT }, (_, index) => index + 1);
+    assert.deepEqual(away.taken.slice(0, -1).map(({ text }) => parseInt(text)), expected);
+  },
+);
 
 const PRLIMIT = "/usr/bin/prlimit";
 const HAS_PRLIMIT = (() => {
