@@ -98,7 +98,7 @@ export class Simulation {
   /** What can be seen after each step. */
   #look() {
     const defect = this.world.log.find((line) => line.includes("a defect"));
-    assert.equal(this.world.broker.counters.faults, 0, defect);
+    assert.equal(this.world.broker.counters.faults, 0, defect ?? "a defect");
     for (const client of this.#clients) client.drain();
   }
 
