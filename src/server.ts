@@ -35,6 +35,10 @@ export class ListenError extends Error {
 const DRAIN_MS = 1000;
 /** setTimeout counts in 31 bits. */
 const TIMER_MAXIMUM_MS = 1e9;
+/** A timer that is later than this was held up with the whole process: stopped, suspended, starved. */
+const LATE_MS = 250;
+/** Then sockets get this long to be read before anybody is judged by the time that has passed. */
+const READ_FIRST_MS = 500;
 
 /**
  * The broker with its sockets, its disk and its clock. Starting goes: lock the store, open the ports,
@@ -48,6 +52,8 @@ export class Server {
   readonly #log: Log;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAtMs = Infinity;
+  /** Until then what came while the process was held up is read, and nothing is due. */
+  #readUntilMs = -Infinity;
   #isStopped = false;
   readonly #admin: AdminServer | null;
   /** What the HTTP interface sees of this server. */
@@ -169,14 +175,20 @@ export class Server {
     this.#timerAtMs = -Infinity;
   }
 
-  #wakeAt(atMs: number) {
+  #wakeAt(askedAtMs: number) {
+    const atMs = Math.max(askedAtMs, this.#readUntilMs);
     if (atMs >= this.#timerAtMs) return;
     clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
     const delay = Math.max(0, Math.min(atMs - performance.now(), TIMER_MAXIMUM_MS));
     this.#timer = setTimeout(() => {
       this.#timerAtMs = Infinity;
-      this.broker.wake();
+      const nowMs = performance.now();
+      const isLate = nowMs - atMs > LATE_MS;
+      // Once only: a process that is always late has to go on.
+      if (!isLate || atMs === this.#readUntilMs) return this.broker.wake();
+      this.#readUntilMs = nowMs + READ_FIRST_MS;
+      this.#wakeAt(this.#readUntilMs);
     }, delay);
   }
 
