@@ -53,7 +53,21 @@ const handler: FetchHandler = {
 };
 export default handler;
 
-if (import.meta.main) {
+/**
+ * `deno serve` makes this the main module, too; only the command line of the process tells. Without the
+ * right to look at it there is nothing a broker of its own could do either.
+ */
+function isServed(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  const path = "/proc/self/cmdline";
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
+    return Deno.args.length === 0;
+  }
+  const words = Deno.readTextFileSync(path).split("\0").slice(1);
+  return words.find((word) => !word.startsWith("-")) === "serve";
+}
+
+if (import.meta.main && !isServed()) {
   const { main } = await import("./src/main.ts");
   Deno.exit(await main(Deno.args));
 }

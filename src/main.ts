@@ -58,12 +58,14 @@ async function run(asked: Extract<Arguments, { action: "run" }>): Promise<number
   const configuration = load(asked);
   if (configuration === null) return EXIT_CONFIGURATION;
   // A wrong configuration is told before the rest of the program is even read.
-  const [{ Log }, { ListenError, Server }, { StoreError }, { installSignals }] = await Promise.all([
-    import("./log.ts"),
-    import("./server.ts"),
-    import("./store/store.ts"),
-    import("./system/signals.ts"),
-  ]);
+  const [{ Log }, { Server }, { ListenError }, { StoreError }, { installSignals }] = await Promise
+    .all([
+      import("./log.ts"),
+      import("./server.ts"),
+      import("./opening.ts"),
+      import("./store/store.ts"),
+      import("./system/signals.ts"),
+    ]);
   const { global } = configuration;
   const log = new Log({
     destinations: global.logDest,

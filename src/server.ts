@@ -2,18 +2,16 @@ import type { AccessHooks } from "./access/hooks.ts";
 import { HookAccess } from "./access/hooks.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminSource } from "./admin/source.ts";
+import { adminSource } from "./admin_source.ts";
 import { Broker, type Observer } from "./broker/broker.ts";
 import type { Restored } from "./broker/restore.ts";
 import type { Configuration } from "./config/configuration.ts";
-import { camelCase } from "./config/option_row.ts";
-import { findOption } from "./config/options.ts";
 import type { Log } from "./log.ts";
-import type { Settings } from "./session/ports.ts";
-import { LmdbStore } from "./store/lmdb_store.ts";
 import { MemoryStore } from "./store/memory_store.ts";
-import { type Store, StoreError } from "./store/store.ts";
-import { StoreLock } from "./store/store_lock.ts";
-import { TcpListener } from "./transport/tcp_listener.ts";
+import { lockStore, openAdmin, openListener, openStore } from "./opening.ts";
+import { settingsOf } from "./settings.ts";
+import type { Store } from "./store/store.ts";
+import type { TcpListener } from "./transport/tcp_listener.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is made of. */
@@ -24,11 +22,6 @@ export interface ServerOptions {
   readonly observer: Observer | null;
   /** Nothing more can be kept: whoever runs the process ends it. */
   onFatal(error: Error): void;
-}
-
-/** A listener could not be opened: which, and what the system said. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
 }
 
 /** How long clients get to take their DISCONNECT at a stop. */
@@ -226,148 +219,4 @@ function durabilityText(global: Configuration["global"]): string {
       return `autosave. A crash can lose ${lost}, acknowledged or not.`;
     }
   }
-}
-
-function lockStore(configuration: Configuration, log: Log): StoreLock {
-  const { persistenceLocation, persistenceFile } = configuration.global;
-  const location = persistenceLocation.replace(/\/+$/, "");
-  const directory = location === "" && !persistenceLocation.startsWith("/")
-    ? persistenceFile
-    : `${location}/${persistenceFile}`;
-  try {
-    return StoreLock.acquire(directory);
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.reason !== "foreign") throw error;
-    // A drop-in finds Mosquitto's own database here. It stays as it is, ours goes beside it.
-    const beside = `${directory}.lmdb`;
-    log.log("warning", `Warning: ${error.message}`);
-    log.log("warning", `Warning: the store is kept in ${beside}; nothing is imported.`);
-    return StoreLock.acquire(beside);
-  }
-}
-
-function openStore(configuration: Configuration, lock: StoreLock, log: Log): Promise<LmdbStore> {
-  const { global } = configuration;
-  return LmdbStore.open({
-    directory: lock.directory,
-    lock,
-    onDamage: global.persistenceOnDamage,
-    minimumFreeBytes: global.persistenceMinFree,
-    log: (line) => log.log("warning", line),
-  });
-}
-
-function openListener(
-  configuration: Configuration,
-  listener: Configuration["listeners"][number],
-  log: Log,
-): TcpListener {
-  const { global } = configuration;
-  try {
-    const opened = TcpListener.open({
-      port: listener.port,
-      address: listener.address,
-      maxQos: listener.maxQos as 0 | 1 | 2,
-      maxTopicAlias: listener.maxTopicAlias,
-      maxTopicAliasBroker: listener.maxTopicAliasBroker,
-      acceptProtocolVersions: listener.acceptProtocolVersions,
-      maxConnections: Math.max(0, listener.maxConnections),
-      globalMaxConnections: Math.max(0, global.globalMaxConnections),
-      noDelay: global.setTcpNodelay,
-    });
-    const { hostname, port } = opened.address;
-    const family = hostname.includes(":") ? "ipv6" : "ipv4";
-    log.log("information", `Opening ${family} listen socket on port ${port} (${hostname}).`);
-    return opened;
-  } catch (error) {
-    const at = `${listener.address ?? "*"}:${listener.port}`;
-    const text = error instanceof Error ? error.message : String(error);
-    throw new ListenError(`cannot listen on ${at}: ${text}`, { cause: error });
-  }
-}
-
-async function openAdmin(
-  configuration: Configuration,
-  source: AdminSource,
-  log: Log,
-): Promise<AdminServer | null> {
-  const endpoint = configuration.global.adminListener;
-  if (endpoint === null) return null;
-  // Read only where it is wanted: without it the broker is there sooner.
-  const { AdminServer } = await import("./admin/server.ts");
-  try {
-    const admin = AdminServer.open(source, endpoint);
-    const { hostname, port } = admin.address;
-    log.log("information", `Opening HTTP listen socket on port ${port} (${hostname}).`);
-    return admin;
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    throw new ListenError(`cannot listen on ${endpoint.address}:${endpoint.port}: ${text}`, {
-      cause: error,
-    });
-  }
-}
-
-/** What the HTTP interface sees; there is no server while it is starting. */
-function adminSource(configuration: Configuration, server: () => Server | null): AdminSource {
-  const { global, listeners, origins } = configuration;
-  return {
-    broker: () => server()?.broker ?? null,
-    readiness: () => server()?.readiness() ?? { ready: false, reason: "the broker is starting" },
-    configuration: () =>
-      [...origins].map(([name, origin]) => ({
-        name,
-        value: isSecret(name) ? "(secret)" : valueOf(name, global, listeners),
-        origin,
-      })),
-    version: VERSION,
-    token: global.adminToken === "" ? null : global.adminToken,
-  };
-}
-
-/** Of `option` or `listener[0].option`. */
-function isSecret(name: string): boolean {
-  return findOption(name.replace(/^listener\[\d+\]\./, ""))?.secret === true;
-}
-
-/** The value of `option` or `listener[0].option`. */
-function valueOf(
-  name: string,
-  global: Configuration["global"],
-  listeners: Configuration["listeners"],
-): unknown {
-  const [, index, option] = /^listener\[(\d+)\]\.(.*)$/.exec(name) ?? [];
-  const values = index === undefined ? global : listeners[Number(index)];
-  return (values as unknown as Record<string, unknown>)[camelCase(option ?? name)];
-}
-
-/** The core's settings; negative numbers are Mosquitto's other way to say "no limit". */
-function settingsOf({ global }: Configuration): Settings {
-  const limit = (value: number) => Math.max(0, value);
-  return {
-    maxInflightMessages: limit(global.maxInflightMessages),
-    maxInflightBytes: limit(global.maxInflightBytes),
-    maxQueuedMessages: limit(global.maxQueuedMessages),
-    maxQueuedBytes: limit(global.maxQueuedBytes),
-    queueQos0Messages: global.queueQos0Messages,
-    upgradeOutgoingQos: global.upgradeOutgoingQos,
-    allowDuplicateMessages: global.allowDuplicateMessages,
-    maxPacketSize: limit(global.maxPacketSize),
-    maxKeepalive: global.maxKeepalive,
-    messageSizeLimit: global.messageSizeLimit,
-    retainAvailable: global.retainAvailable,
-    allowZeroLengthClientid: global.allowZeroLengthClientid,
-    autoIdPrefix: global.autoIdPrefix,
-    maxUnsentBytes: global.maxUnsentBytes,
-    maxUnreleasedBytes: global.maxUnreleasedBytes,
-    strictReceiveMaximum: global.strictReceiveMaximum,
-    maxSubscriptionsPerClient: global.maxSubscriptionsPerClient,
-    maxRetainedMessages: global.maxRetainedMessages,
-    persistentClientExpiration: global.persistentClientExpiration,
-    connectTimeoutSeconds: global.connectTimeout,
-    globalMaxClients: limit(global.globalMaxClients),
-    connectionMessages: global.connectionMessages,
-    sysInterval: global.sysInterval,
-    retainExpiryInterval: global.retainExpiryInterval * 60,
-  };
 }

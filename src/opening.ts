@@ -1,0 +1,104 @@
+import type { AdminServer } from "./admin/server.ts";
+import type { AdminSource } from "./admin/source.ts";
+import type { Configuration } from "./config/configuration.ts";
+import type { Log } from "./log.ts";
+import { type Store, StoreError } from "./store/store.ts";
+import { StoreLock } from "./store/store_lock.ts";
+import { TcpListener } from "./transport/tcp_listener.ts";
+
+/** What a server opens when it starts: the store, its lock, the ports. */
+
+/** A listener could not be opened: which, and what the system said. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** Takes the right to use the store's directory. @throws {StoreError} */
+export function lockStore(configuration: Configuration, log: Log): StoreLock {
+  const { persistenceLocation, persistenceFile } = configuration.global;
+  const location = persistenceLocation.replace(/\/+$/, "");
+  const directory = location === "" && !persistenceLocation.startsWith("/")
+    ? persistenceFile
+    : `${location}/${persistenceFile}`;
+  try {
+    return StoreLock.acquire(directory);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.reason !== "foreign") throw error;
+    // A drop-in finds Mosquitto's own database here. It stays as it is, ours goes beside it.
+    const beside = `${directory}.lmdb`;
+    log.log("warning", `Warning: ${error.message}`);
+    log.log("warning", `Warning: the store is kept in ${beside}; nothing is imported.`);
+    return StoreLock.acquire(beside);
+  }
+}
+
+/** @throws {StoreError} */
+export async function openStore(
+  configuration: Configuration,
+  lock: StoreLock,
+  log: Log,
+): Promise<Store> {
+  const { global } = configuration;
+  // A native library: read only where something is kept.
+  const { LmdbStore } = await import("./store/lmdb_store.ts");
+  return await LmdbStore.open({
+    directory: lock.directory,
+    lock,
+    onDamage: global.persistenceOnDamage,
+    minimumFreeBytes: global.persistenceMinFree,
+    log: (line) => log.log("warning", line),
+  });
+}
+
+/** @throws {ListenError} */
+export function openListener(
+  configuration: Configuration,
+  listener: Configuration["listeners"][number],
+  log: Log,
+): TcpListener {
+  const { global } = configuration;
+  try {
+    const opened = TcpListener.open({
+      port: listener.port,
+      address: listener.address,
+      maxQos: listener.maxQos as 0 | 1 | 2,
+      maxTopicAlias: listener.maxTopicAlias,
+      maxTopicAliasBroker: listener.maxTopicAliasBroker,
+      acceptProtocolVersions: listener.acceptProtocolVersions,
+      maxConnections: Math.max(0, listener.maxConnections),
+      globalMaxConnections: Math.max(0, global.globalMaxConnections),
+      noDelay: global.setTcpNodelay,
+    });
+    const { hostname, port } = opened.address;
+    const family = hostname.includes(":") ? "ipv6" : "ipv4";
+    log.log("information", `Opening ${family} listen socket on port ${port} (${hostname}).`);
+    return opened;
+  } catch (error) {
+    const at = `${listener.address ?? "*"}:${listener.port}`;
+    const text = error instanceof Error ? error.message : String(error);
+    throw new ListenError(`cannot listen on ${at}: ${text}`, { cause: error });
+  }
+}
+
+/** The HTTP interface, if the configuration asks for one. @throws {ListenError} */
+export async function openAdmin(
+  configuration: Configuration,
+  source: AdminSource,
+  log: Log,
+): Promise<AdminServer | null> {
+  const endpoint = configuration.global.adminListener;
+  if (endpoint === null) return null;
+  // Read only where it is wanted: without it the broker is there sooner.
+  const { AdminServer } = await import("./admin/server.ts");
+  try {
+    const admin = AdminServer.open(source, endpoint);
+    const { hostname, port } = admin.address;
+    log.log("information", `Opening HTTP listen socket on port ${port} (${hostname}).`);
+    return admin;
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    throw new ListenError(`cannot listen on ${endpoint.address}:${endpoint.port}: ${text}`, {
+      cause: error,
+    });
+  }
+}
