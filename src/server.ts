@@ -183,6 +183,8 @@ export class Server {
       this.#readUntilMs = nowMs + READ_FIRST_MS;
       this.#wakeAt(this.#readUntilMs);
     }, delay);
+    // What keeps a process alive are its sockets; a broker without any ends with its program.
+    this.#timer.unref();
   }
 
   #logStart(directory: string | null, restored: Restored, tookMs: number) {
