@@ -59,3 +59,10 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
     }
   }
 }
+
+/** Text from outside for one line of the log. */
+export function printable(text: string): string {
+  const cut = text.length > 256 ? text.slice(0, 256) + "…" : text;
+  // deno-lint-ignore no-control-regex
+  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?");
+}

@@ -1,4 +1,4 @@
-import type { LogType } from "../log.ts";
+import { type LogType, printable } from "../log.ts";
 import { RetainedMessages } from "../routing/retained_messages.ts";
 import type { StoredMessage } from "../routing/stored_message.ts";
 import { SubscriptionTree } from "../routing/subscription_tree.ts";
@@ -440,7 +440,10 @@ export class Broker implements Host {
     const { connection } = session;
     if (connection === null || connection.hasDropped) return;
     connection.hasDropped = true;
-    this.log("notice", `Outgoing messages are being dropped for client ${session.clientId}.`);
+    this.log(
+      "notice",
+      `Outgoing messages are being dropped for client ${printable(session.clientId)}.`,
+    );
   }
 
   // Host: messages

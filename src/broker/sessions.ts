@@ -1,3 +1,4 @@
+import { printable } from "../log.ts";
 import type { RetainedMessages } from "../routing/retained_messages.ts";
 import { parseFilter, type SubscriptionTree } from "../routing/subscription_tree.ts";
 import { Kind } from "../store/records.ts";
@@ -148,7 +149,10 @@ export class Sessions {
       absence.expiry = this.#deadlines.set(sinceMs + seconds * 1000, {
         due: () => {
           this.#host.counters.expiredSessions++;
-          this.#host.log("notice", `Expiring client ${session.clientId} due to timeout.`);
+          this.#host.log(
+            "notice",
+            `Expiring client ${printable(session.clientId)} due to timeout.`,
+          );
           this.end(session);
           return Infinity;
         },
@@ -245,7 +249,10 @@ export class Sessions {
     );
     this.#subscribe(session, subscription);
     if (this.#host.logs("subscribe")) {
-      this.#host.log("subscribe", `${session.clientId} ${request.qos} ${request.filter}`);
+      this.#host.log(
+        "subscribe",
+        `${printable(session.clientId)} ${request.qos} ${printable(request.filter)}`,
+      );
     }
     const { journal } = this.#host;
     if (before !== undefined && before.number !== 0) {
@@ -278,7 +285,7 @@ export class Sessions {
     session.endRetained(filter);
     this.#removeSubscription(session, subscription);
     if (this.#host.logs("unsubscribe")) {
-      this.#host.log("unsubscribe", `${session.clientId} ${filter}`);
+      this.#host.log("unsubscribe", `${printable(session.clientId)} ${printable(filter)}`);
     }
     return Reason.Success;
   }
@@ -301,7 +308,7 @@ export class Sessions {
       new RetainedDelivery(
         session,
         request.filter,
-        this.#retained.matching(request.filter),
+        this.#retained.search(request.filter),
         request.qos,
         this.#host.settings.upgradeOutgoingQos,
         identifier,

@@ -1,5 +1,8 @@
 import type { StoredMessage } from "./stored_message.ts";
 
+/** Nodes looked at in vain before a search lets others have their turn. */
+const VISITS_BETWEEN_NULLS = 64;
+
 class Node {
   children: Map<string, Node> | null = null;
   message: StoredMessage | null = null;
@@ -80,7 +83,12 @@ export class RetainedMessages {
    * may or may not be seen.
    */
   *matching(filter: string): Generator<StoredMessage, void, void> {
-    yield* this.#walk(this.#root, filter.split("/"), 0);
+    for (const message of this.search(filter)) if (message !== null) yield message;
+  }
+
+  /** The same with a null now and then, after names that did not match: a chance to do something else. */
+  search(filter: string): Generator<StoredMessage | null, void, void> {
+    return this.#walk(this.#root, filter.split("/"), 0, { visits: 0 });
   }
 
   /** All messages, parents before children. */
@@ -88,7 +96,13 @@ export class RetainedMessages {
     yield* this.#below(this.#root, true);
   }
 
-  *#walk(node: Node, levels: string[], index: number): Generator<StoredMessage, void, void> {
+  *#walk(
+    node: Node,
+    levels: string[],
+    index: number,
+    effort: { visits: number },
+  ): Generator<StoredMessage | null, void, void> {
+    if (++effort.visits % VISITS_BETWEEN_NULLS === 0) yield null;
     if (index === levels.length) {
       if (node.message !== null) yield node.message;
       return;
@@ -102,11 +116,11 @@ export class RetainedMessages {
     } else if (level === "+") {
       if (node.children === null) return;
       for (const [name, child] of node.children) {
-        if (system || !name.startsWith("$")) yield* this.#walk(child, levels, index + 1);
+        if (system || !name.startsWith("$")) yield* this.#walk(child, levels, index + 1, effort);
       }
     } else {
       const child = node.children?.get(level);
-      if (child !== undefined) yield* this.#walk(child, levels, index + 1);
+      if (child !== undefined) yield* this.#walk(child, levels, index + 1, effort);
     }
   }
 

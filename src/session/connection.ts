@@ -1,3 +1,4 @@
+import { printable } from "../log.ts";
 import { Acknowledgement, readDisconnect } from "../wire/acknowledgement.ts";
 import { connack, disconnect, PINGRESP } from "../wire/answers.ts";
 import {
@@ -583,13 +584,6 @@ export class Connection implements HeldOutput {
     const clientId = this.identity?.clientId;
     return clientId === undefined ? "<unknown>" : printable(clientId);
   }
-}
-
-/** Text from outside for one line of the log. */
-export function printable(text: string): string {
-  const cut = text.length > 256 ? text.slice(0, 256) + "…" : text;
-  // deno-lint-ignore no-control-regex
-  return cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?");
 }
 
 function unanswered(message: string): ProtocolError {

@@ -2,7 +2,7 @@ import type { StoredMessage } from "../routing/stored_message.ts";
 import type { Qos } from "../wire/publish.ts";
 import type { Session } from "./session.ts";
 
-/** Messages sent in one go before other connections get their turn. */
+/** Messages sent, or looked for in vain, in one go before other connections get their turn. */
 const SLICE = 256;
 
 /** The retained messages of one subscription, sent as fast as the client takes them. */
@@ -10,7 +10,7 @@ export class RetainedDelivery {
   /** The filter as it stands in SUBSCRIBE. */
   readonly filter: string;
   readonly #session: Session;
-  readonly #messages: Iterator<StoredMessage, void, void>;
+  readonly #messages: Iterator<StoredMessage | null, void, void>;
   readonly #qos: Qos;
   readonly #upgrade: boolean;
   readonly #identifiers: readonly number[] | null;
@@ -18,7 +18,7 @@ export class RetainedDelivery {
   constructor(
     session: Session,
     filter: string,
-    messages: Iterator<StoredMessage, void, void>,
+    messages: Iterator<StoredMessage | null, void, void>,
     qos: Qos,
     upgrade: boolean,
     identifier: number,
@@ -42,7 +42,7 @@ export class RetainedDelivery {
       const next = this.#messages.next();
       if (next.done) return "done";
       const message = next.value;
-      if (message.isExpiredAt(nowMs)) continue;
+      if (message === null || message.isExpiredAt(nowMs)) continue;
       const { qos } = message.publish;
       const granted = this.#upgrade || this.#qos < qos ? this.#qos : qos;
       session.deliverRetained(message, granted, this.#identifiers, nowMs);

@@ -79,3 +79,11 @@ Deno.test("messages may come and go while a filter is walked", () => {
   const rest = namesOf({ [Symbol.iterator]: () => walk });
   assert.ok(rest.includes("b"), "what was there all the time is found");
 });
+
+Deno.test("a search that finds nothing lets others have their turn", () => {
+  const retained = new RetainedMessages();
+  for (let index = 0; index < 10_000; index++) retained.set(message(`a/${index}/b`, 1));
+  const found = [...retained.search("a/+/c")];
+  assert.ok(found.length > 100, "nulls on the way");
+  assert.ok(found.every((message) => message === null));
+});
