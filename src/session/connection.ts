@@ -1,34 +1,23 @@
 import { printable } from "../log.ts";
 import { Acknowledgement, readDisconnect } from "../wire/acknowledgement.ts";
-import { connack, disconnect, PINGRESP } from "../wire/answers.ts";
-import {
-  type ConnectPacket,
-  readConnect,
-  readProtocolLevel,
-  UnsupportedVersion,
-} from "../wire/connect_packet.ts";
+import { disconnect, PINGRESP } from "../wire/answers.ts";
+import { UnsupportedVersion } from "../wire/connect_packet.ts";
 import { Frame, type PartialFrame } from "../wire/frame_reader.ts";
 import { type Delivery, Outbox } from "../wire/outbox.ts";
 import { PacketType, type Version } from "../wire/packet_type.ts";
-import { malformed, ProtocolError, protocolError } from "../wire/protocol_error.ts";
+import { malformed, ProtocolError, protocolError, unanswered } from "../wire/protocol_error.ts";
 import type { Publish, TopicName } from "../wire/publish.ts";
 import { Reason, reasonText } from "../wire/reason.ts";
 import { readSubscribe, readUnsubscribe } from "../wire/subscribe_packet.ts";
-import {
-  connackProperties,
-  effectiveKeepAlive,
-  type Refusal,
-  refusal,
-  refusalFor,
-  refusalOf,
-} from "./connect.ts";
+import { refusalFor } from "./connect.ts";
+import { receiveConnect, refuseConnect } from "./connecting.ts";
 import type { Entry } from "./entry.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
 import { receivePublish, receivePubrel } from "./publishing.ts";
 import type { Session } from "./session.ts";
 import { receiveSubscribe, receiveUnsubscribe } from "./subscribing.ts";
-import { type IncomingTopicAliases, OutgoingTopicAliases } from "./topic_aliases.ts";
+import type { IncomingTopicAliases } from "./topic_aliases.ts";
 
 type State = "awaiting CONNECT" | "connected" | "closed";
 
@@ -59,6 +48,8 @@ export class Connection implements HeldOutput {
   readonly outbox: Outbox;
   readonly link: Link;
   readonly listener: ListenerSettings;
+  /** Until CONNECT has told, what an answer would be written in. */
+  version: Version = 4;
   identity: Identity | null = null;
   session: Session | null = null;
   /** The client is a bridge of a foreign broker: its subscriptions are No Local. */
@@ -98,7 +89,6 @@ export class Connection implements HeldOutput {
   /** A question to `Access` is open; nothing more is read until its answer. */
   #suspended = false;
   #held: HeldAcks | null = null;
-  #version: Version = 4;
 
   constructor(host: Host, link: Link, listener: ListenerSettings, limits: FrameLimits) {
     this.#host = host;
@@ -116,10 +106,6 @@ export class Connection implements HeldOutput {
 
   get isClosed(): boolean {
     return this.#state === "closed";
-  }
-
-  get version(): Version {
-    return this.#version;
   }
 
   /** More waits for this receiver than it should; publishers are slowed down. */
@@ -283,7 +269,7 @@ export class Connection implements HeldOutput {
 
   /** Ends the connection with a DISCONNECT where MQTT 5 allows one. */
   disconnect(reason: number, options: { sendWill?: boolean; text?: string } = {}): void {
-    if (this.#state === "connected" && this.#version === 5) {
+    if (this.#state === "connected" && this.version === 5) {
       this.outbox.packet(disconnect(reason));
     }
     this.close({ sendWill: options.sendWill ?? true, text: options.text ?? reasonText(reason) });
@@ -295,7 +281,7 @@ export class Connection implements HeldOutput {
     const wasConnected = this.#state === "connected";
     this.#state = "closed";
     this.#held = null;
-    if (wasConnected && this.#logsConnections()) {
+    if (wasConnected && this.logsConnections) {
       const ending = options.text === undefined
         ? "disconnected."
         : `disconnected: ${options.text}.`;
@@ -339,7 +325,7 @@ export class Connection implements HeldOutput {
     const type = firstByte >> 4;
     this.#host.counters.packetsReceived++;
     if (type === PacketType.Publish) return receivePublish(this.#host, this);
-    if (this.#state === "awaiting CONNECT") return this.#connect();
+    if (this.#state === "awaiting CONNECT") return receiveConnect(this.#host, this);
     if (this.#host.logs("debug")) {
       this.#host.log("debug", `Received packet type ${type} from ${this.name}`);
     }
@@ -347,28 +333,28 @@ export class Connection implements HeldOutput {
     this.#checkFlags(type, firstByte & 0x0f);
     switch (type) {
       case PacketType.Puback:
-        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        acknowledgement.read(type, bytes, bodyStart, end, this.version);
         return this.session!.outbound.puback(acknowledgement.packetId);
       case PacketType.Pubrec:
-        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        acknowledgement.read(type, bytes, bodyStart, end, this.version);
         return this.session!.outbound.pubrec(acknowledgement.packetId, acknowledgement.reason);
       case PacketType.Pubrel:
-        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        acknowledgement.read(type, bytes, bodyStart, end, this.version);
         return receivePubrel(this.#host, this, acknowledgement.packetId);
       case PacketType.Pubcomp:
-        acknowledgement.read(type, bytes, bodyStart, end, this.#version);
+        acknowledgement.read(type, bytes, bodyStart, end, this.version);
         return this.session!.outbound.pubcomp(acknowledgement.packetId);
       case PacketType.Subscribe:
         return receiveSubscribe(
           this.#host,
           this,
-          readSubscribe(bytes, bodyStart, end, this.#version),
+          readSubscribe(bytes, bodyStart, end, this.version),
         );
       case PacketType.Unsubscribe:
         return receiveUnsubscribe(
           this.#host,
           this,
-          readUnsubscribe(bytes, bodyStart, end, this.#version),
+          readUnsubscribe(bytes, bodyStart, end, this.version),
         );
       case PacketType.Pingreq:
         if (bodyStart !== end) throw unanswered("PINGREQ with a body");
@@ -386,7 +372,7 @@ export class Connection implements HeldOutput {
 
   /** [MQTT-2.1.3-1]; MQTT 3.1 does not say it. */
   #checkFlags(type: number, flags: number) {
-    if (this.#version === 3) return;
+    if (this.version === 3) return;
     const withTwo = type === PacketType.Pubrel || type === PacketType.Subscribe ||
       type === PacketType.Unsubscribe;
     if (flags === (withTwo ? 2 : 0)) return;
@@ -412,108 +398,11 @@ export class Connection implements HeldOutput {
     }
     if (this.#state === "awaiting CONNECT") {
       if (!error.answered) return this.close({ sendWill: false });
-      if (error instanceof UnsupportedVersion) this.#version = error.answerIn;
-      return this.#refuse(refusalFor(error));
+      if (error instanceof UnsupportedVersion) this.version = error.answerIn;
+      return refuseConnect(this.#host, this, refusalFor(error));
     }
     if (error.answered) this.disconnect(error.reason);
     else this.close({ sendWill: true, text: reasonText(error.reason) });
-  }
-
-  // CONNECT
-
-  #connect() {
-    const { bytes, firstByte, bodyStart, end } = this.#host.reader;
-    const level = readProtocolLevel(bytes, bodyStart, end);
-    this.#version = level.version;
-    if ((firstByte & 0x0f) !== 0 && level.version !== 3) throw unanswered("CONNECT's flags");
-    const connect = readConnect(bytes, level, end);
-    const { settings } = this.#host;
-    this.#host.counters.connects++;
-    const refused = refusalOf(connect, settings, this.listener);
-    if (refused !== undefined) return this.#refuse(refused);
-    const clientId = connect.clientId === "" ? this.#host.newClientId() : connect.clientId;
-    const identity: Identity = {
-      clientId,
-      userName: connect.userName,
-      remoteAddress: this.link.remoteAddress,
-      version: connect.version,
-    };
-    this.isBridge = connect.bridge;
-    this.identity = identity;
-    const reason = this.#host.access.authenticate(
-      identity,
-      connect,
-      (answer) => this.resumeWith(() => this.#authenticated(connect, clientId, answer)),
-    );
-    if (reason === undefined) this.suspend();
-    else this.#authenticated(connect, clientId, reason);
-  }
-
-  #authenticated(connect: ConnectPacket, clientId: string, reason: number) {
-    if (reason === Reason.Success) reason = this.#host.admits(clientId);
-    if (reason !== Reason.Success) return this.#refuse(refusal(reason));
-    const { settings } = this.#host;
-    this.outbox.version = connect.version;
-    this.outbox.maximumPacketSize = connect.maximumPacketSize;
-    const packet = (present: boolean) =>
-      connack(
-        connect.version,
-        present,
-        Reason.Success,
-        connackProperties(connect, clientId, settings, this.listener),
-      );
-    // [MQTT-3.1.2-24]: a CONNACK too large for the client cannot be sent, so there is no connection.
-    if (packet(false).length > connect.maximumPacketSize) return this.close({ sendWill: false });
-    this.#state = "connected";
-    this.#host.reader.limits = this.#limits.after;
-    this.sendQuota = Math.min(connect.receiveMaximum, settings.maxInflightMessages || 0xffff);
-    const aliases = Math.min(connect.topicAliasMaximum, this.listener.maxTopicAliasBroker);
-    if (aliases > 0) this.outbox.aliases = new OutgoingTopicAliases(aliases);
-    const keepAlive = effectiveKeepAlive(connect, settings);
-    this.keepAliveMs = keepAlive * 1000;
-    const present = this.#host.openSession(this, connect, clientId);
-    const safeAt = present ? 0 : this.#host.endSafeAt(clientId);
-    if (safeAt <= this.#host.journal.committed) {
-      this.outbox.packet(packet(present));
-      return this.#started(connect, clientId);
-    }
-    // "No session" promises that the one before does not come back after a crash. The new one has no
-    // subscription yet, so that nothing is sent before its CONNACK.
-    this.suspend();
-    this.#holding().addAnswer(
-      safeAt,
-      packet(present),
-      () => this.resumeWith(() => this.#started(connect, clientId)),
-    );
-  }
-
-  #started(connect: ConnectPacket, clientId: string) {
-    if (this.#logsConnections()) {
-      const user = connect.userName === undefined ? "" : `, u'${printable(connect.userName)}'`;
-      const clean = connect.cleanStart ? 1 : 0;
-      this.#host.log(
-        "notice",
-        `New client connected from ${this.link.remoteAddress} as ${printable(clientId)} ` +
-          `(p${connect.version}, c${clean}, k${connect.keepAliveSeconds}${user}).`,
-      );
-    }
-    this.#host.connectionStarted(this);
-    if (this.session!.hasOutbound) this.session!.outbound.pump();
-    this.feedRetained();
-  }
-
-  #refuse({ reason, returnCode }: Refusal) {
-    if (this.#version === 5) this.outbox.packet(connack(5, false, reason));
-    else if (returnCode !== undefined) {
-      this.outbox.packet(connack(this.#version, false, returnCode));
-    }
-    if (this.#logsConnections()) {
-      this.#host.log(
-        "notice",
-        `Client ${this.name} [${this.link.remoteAddress}] disconnected: ${reasonText(reason)}.`,
-      );
-    }
-    this.close({ sendWill: false });
   }
 
   /** Sends a SUBACK or UNSUBACK when what it promises is safe; `after` follows it. */
@@ -526,7 +415,7 @@ export class Connection implements HeldOutput {
   }
 
   #disconnected(bytes: Uint8Array, bodyStart: number, end: number) {
-    const packet = readDisconnect(bytes, bodyStart, end, this.#version);
+    const packet = readDisconnect(bytes, bodyStart, end, this.version);
     const session = this.session!;
     if (packet.sessionExpirySeconds >= 0) {
       if (session.sessionExpirySeconds === 0 && packet.sessionExpirySeconds > 0) {
@@ -535,11 +424,22 @@ export class Connection implements HeldOutput {
       session.sessionExpirySeconds = packet.sessionExpirySeconds;
       this.#host.lastingChanged(session);
     }
-    const sendWill = this.#version === 5 && packet.reason !== Reason.Success;
+    const sendWill = this.version === 5 && packet.reason !== Reason.Success;
     this.close({ sendWill });
   }
 
   // Waiting
+
+  /** CONNECT is accepted: from now on all packets are admitted. */
+  accepted(): void {
+    this.#state = "connected";
+    this.#host.reader.limits = this.#limits.after;
+  }
+
+  /** Sends a packet, and does what follows it, once a position is committed. */
+  answerAt(position: number, packet: Uint8Array, after: () => void): void {
+    this.#holding().addAnswer(position, packet, after);
+  }
 
   /** Reads no further until the answer to a question has come. */
   suspend(): void {
@@ -575,7 +475,8 @@ export class Connection implements HeldOutput {
     return this.#held ??= new HeldAcks();
   }
 
-  #logsConnections(): boolean {
+  /** Whether it is logged who comes and goes. */
+  get logsConnections(): boolean {
     return this.#host.settings.connectionMessages && this.#host.logs("notice");
   }
 
@@ -584,8 +485,4 @@ export class Connection implements HeldOutput {
     const clientId = this.identity?.clientId;
     return clientId === undefined ? "<unknown>" : printable(clientId);
   }
-}
-
-function unanswered(message: string): ProtocolError {
-  return new ProtocolError(Reason.ProtocolError, message, { answered: false });
 }

@@ -1,4 +1,5 @@
 import type { StoredMessage } from "../routing/stored_message.ts";
+import type { Topic } from "../routing/topic.ts";
 import { encodeReceived, Kind } from "../store/records.ts";
 import { ProtocolError, protocolError } from "../wire/protocol_error.ts";
 import type { Publish } from "../wire/publish.ts";
@@ -56,11 +57,11 @@ export class InboundFlow {
    *
    * @throws {ProtocolError} 0x82 when it comes for the third time, 0x93 when more is kept than the limits allow
    */
-  receive(publish: Publish, message: () => StoredMessage, topicName: string): void {
+  receive(publish: Publish, topic: Topic): void {
     const { packetId } = publish;
     const before = this.#received.get(packetId);
     if (before !== undefined) {
-      if (isSame(before.message, publish, topicName)) {
+      if (isSame(before.message, publish, topic.name)) {
         // Nothing is lost on a connection that lives: who repeats himself twice is out of step.
         if (++before.repeats > 1) throw protocolError(`PUBLISH ${packetId} for the third time`);
         return;
@@ -80,7 +81,8 @@ export class InboundFlow {
         `[MQTT-3.3.4-9] ${this.#received.size} QoS 2 messages are not released`,
       );
     }
-    this.add(new Received(this.#session, packetId, message()), true);
+    const message = this.#host.store(publish, topic, this.#session);
+    this.add(new Received(this.#session, packetId, message), true);
   }
 
   /** A new connection: the client may send again what it sent on the last one. */

@@ -95,7 +95,7 @@ function publishAllowed(host: Host, connection: Connection, publish: Publish, to
     const kept = publish.retain || host.journal.changes !== changes;
     connection.acknowledge(PacketType.Puback, publish.packetId, reason, kept);
   } else {
-    session.inboundFlow().receive(publish, () => host.store(publish, topic, session), topic.name);
+    session.inboundFlow().receive(publish, topic);
     // What is sent again changes nothing, but its first record may still be on its way to the disk.
     const kept = session.isRecorded || host.journal.changes !== changes;
     connection.acknowledge(PacketType.Pubrec, publish.packetId, Reason.Success, kept);

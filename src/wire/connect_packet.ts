@@ -1,7 +1,7 @@
 import { decodeUtf8, EMPTY, readUint16 } from "./bytes.ts";
 import type { Version } from "./packet_type.ts";
 import { Place, Properties } from "./properties.ts";
-import { malformed, ProtocolError } from "./protocol_error.ts";
+import { malformed, ProtocolError, unanswered } from "./protocol_error.ts";
 import { forwardedProperties, Publish, type Qos } from "./publish.ts";
 import { Reason } from "./reason.ts";
 import { isTopicName, isUtf8String } from "./utf8.ts";
@@ -57,11 +57,11 @@ const properties = new Properties();
  * that is none of MQTT's [MQTT-3.1.2-1]
  */
 export function readProtocolLevel(bytes: Uint8Array, at: number, end: number): ProtocolLevel {
-  if (at + 2 > end) throw silent("CONNECT without a protocol name");
+  if (at + 2 > end) throw unanswered("CONNECT without a protocol name");
   const length = readUint16(bytes, at);
   const nameAt = at + 2;
   at = nameAt + length;
-  if (at + 2 > end || length !== 4 && length !== 6) throw silent("not MQTT's protocol name");
+  if (at + 2 > end || length !== 4 && length !== 6) throw unanswered("not MQTT's protocol name");
   const name = String.fromCharCode(...bytes.subarray(nameAt, at));
   const level = bytes[at];
   const plain = level & ~BRIDGE_MARK;
@@ -76,7 +76,7 @@ export function readProtocolLevel(bytes: Uint8Array, at: number, end: number): P
     if (plain === 3) return { version: 3, bridge, flagsAt: at + 1 };
     throw new UnsupportedVersion(plain === 4 ? 4 : 5, `protocol level ${level} of MQIsdp`);
   }
-  throw silent("not MQTT's protocol name");
+  throw unanswered("not MQTT's protocol name");
 }
 
 /** The protocol level is none we speak; `answerIn` is the form of the CONNACK. */
@@ -98,20 +98,20 @@ export function readConnect(
 ): ConnectPacket {
   const { version } = level;
   let at = level.flagsAt;
-  if (at + 3 > end) throw silent("CONNECT ends before Keep Alive");
+  if (at + 3 > end) throw unanswered("CONNECT ends before Keep Alive");
   const flags = bytes[at];
-  if ((flags & 1) !== 0 && version !== 3) throw silent("[MQTT-3.1.2-3] reserved flag is set");
+  if ((flags & 1) !== 0 && version !== 3) throw unanswered("[MQTT-3.1.2-3] reserved flag is set");
   const cleanStart = (flags & 2) !== 0;
   const hasWill = (flags & 4) !== 0;
   const willQos = flags >> 3 & 3;
   const willRetain = (flags & 0x20) !== 0;
   const hasPassword = (flags & 0x40) !== 0, hasUserName = (flags & 0x80) !== 0;
-  if (willQos === 3) throw silent("[MQTT-3.1.2-12] Will QoS 3");
+  if (willQos === 3) throw unanswered("[MQTT-3.1.2-12] Will QoS 3");
   if (!hasWill && (willQos !== 0 || willRetain)) {
-    throw silent("[MQTT-3.1.2-11] Will QoS or Will Retain without a Will");
+    throw unanswered("[MQTT-3.1.2-11] Will QoS or Will Retain without a Will");
   }
   if (version !== 5 && hasPassword && !hasUserName) {
-    throw silent("[MQTT-3.1.2-22 v3] Password without User Name");
+    throw unanswered("[MQTT-3.1.2-22 v3] Password without User Name");
   }
   const keepAliveSeconds = readUint16(bytes, at + 1);
   at += 3;
@@ -157,12 +157,12 @@ export function readConnect(
   const mayBeAbsent = version === 3;
   if (hasUserName && !(mayBeAbsent && fields.at === end)) {
     if (!fields.next() || !isUtf8String(bytes, fields.start, fields.end)) {
-      throw silent("[MQTT-3.1.3-12] User Name is absent or ill-formed");
+      throw unanswered("[MQTT-3.1.3-12] User Name is absent or ill-formed");
     }
     userName = decodeUtf8(bytes, fields.start, fields.end);
   }
   if (hasPassword && !(mayBeAbsent && fields.at === end)) {
-    if (!fields.next()) throw silent("Password is absent");
+    if (!fields.next()) throw unanswered("Password is absent");
     password = bytes.slice(fields.start, fields.end);
   }
   if (fields.at !== end) throw malformed("CONNECT has bytes behind its last field");
@@ -231,8 +231,4 @@ class Fields {
     this.end = this.at = end;
     return true;
   }
-}
-
-function silent(message: string): ProtocolError {
-  return new ProtocolError(Reason.ProtocolError, message, { answered: false });
 }

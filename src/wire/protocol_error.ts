@@ -24,3 +24,8 @@ export function malformed(message: string): ProtocolError {
 export function protocolError(message: string): ProtocolError {
   return new ProtocolError(Reason.ProtocolError, message);
 }
+
+/** So far off that the connection is closed without a word, in MQTT 5 as well. */
+export function unanswered(message: string): ProtocolError {
+  return new ProtocolError(Reason.ProtocolError, message, { answered: false });
+}
