@@ -233,7 +233,7 @@ export class OutboundFlow {
   /** The session ends: forgets everything. */
   clear(): void {
     this.suspend();
-    for (const entry of this.#queue ?? []) this.#forget(entry);
+    for (const entry of this.#queue ?? []) this.#forget(entry, false);
     this.#queue = null;
     this.#queuedBytes = 0;
   }
@@ -342,12 +342,17 @@ export class OutboundFlow {
     this.#host.journal.create(Kind.Entry, entry.number, entry);
   }
 
-  /** The client has it, or need not have it any more: nothing else depends on its record. */
-  #forget(entry: Entry) {
+  /**
+   * Lets go of an entry. `settled`: the client has it, or need not have it any more, so that nothing else
+   * depends on its record; a session's end does depend on that of the session.
+   */
+  #forget(entry: Entry, settled = true) {
     if (entry.number === 0) return;
     if (entry.expectedIn !== 0) this.#host.acknowledgementCame(entry);
-    this.#host.journal.cancel(Kind.Entry, entry.number);
-    if (entry.message !== null) this.#host.release(entry.message, true);
+    const { journal } = this.#host;
+    if (settled) journal.cancel(Kind.Entry, entry.number);
+    else journal.forget(Kind.Entry, entry.number);
+    if (entry.message !== null) this.#host.release(entry.message, settled);
     entry.number = 0;
   }
 
