@@ -14,12 +14,13 @@ Deno.test("a message of a session that is being ended is kept until the end itse
   await world.settle();
   store.automatic = false;
 
+  const again = world.open(4);
   // Kept, sent and not acknowledged: its batch is sealed, and waits a moment for the subscriber.
   const message = publish(4, { topic: "a", payload: "kept", qos: 1 });
   publisher.connection.receive(message, message.length);
   world.broker.endTurn();
   assert.ok(world.broker.journal.sealedPosition > 0);
-  world.open(4).send(connect(4, { clientId: "subscriber", clean: true }));
+  again.send(connect(4, { clientId: "subscriber", clean: true }));
   await world.settle();
   let acknowledged = publisher.receiveOf("puback").length;
   if (acknowledged === 0) {
