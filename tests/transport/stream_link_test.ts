@@ -1,0 +1,381 @@
+import assert from "node:assert/strict";
+import { type LinkHost, StreamLink } from "../../src/transport/stream_link.ts";
+import { TcpListener } from "../../src/transport/tcp_listener.ts";
+import {
+  borrowBuffer,
+  borrowIdleBuffer,
+  IDLE_BUFFER_BYTES,
+  LARGEST_BUFFER,
+  returnBuffer,
+  returnIdleBuffer,
+} from "../../src/wire/buffer_pool.ts";
+import { defaultListener } from "../support/world.ts";
+import { transportContract } from "./contract.ts";
+import { FakeStream, turn } from "./fake_stream.ts";
+import { StandInConnection } from "./stand_in_broker.ts";
+
+transportContract({
+  name: "TCP",
+  open: (broker) => {
+    const listener = TcpListener.open({
+      ...defaultListener,
+      port: 0,
+      address: "127.0.0.1",
+      maxConnections: 0,
+      globalMaxConnections: 0,
+      noDelay: true,
+    });
+    listener.start(broker);
+    const { port } = listener.address;
+    return Promise.resolve({
+      get connections() {
+        return listener.connections;
+      },
+      dial: () => Deno.connect({ hostname: "127.0.0.1", port }),
+      close: async () => {
+        await listener.close();
+        await listener.drain(0);
+      },
+    });
+  },
+});
+
+const encode = (text: string) => new TextEncoder().encode(text);
+const reset = () => new Deno.errors.ConnectionReset("reset by peer");
+
+interface Scene {
+  readonly stream: FakeStream;
+  readonly link: StreamLink;
+  readonly core: StandInConnection;
+  readonly faults: string[];
+  readonly bytesSent: () => number;
+  /** How often the link said that it is closed. */
+  readonly closed: () => number;
+  readonly running: Promise<void>;
+  /** Appends to the outbox, and lets the turn end. */
+  send(text: string): Promise<void>;
+  /** The linger time of the link passes. */
+  lingerEnds(): void;
+}
+
+/** A link that runs over a fake stream. Its timers are the test's. */
+async function scene(run: (scene: Scene) => Promise<void>): Promise<void> {
+  const faults: string[] = [];
+  let bytesSent = 0, closed = 0;
+  const host: LinkHost = {
+    bytesSent: (count) => bytesSent += count,
+    linkClosed: (which) => {
+      assert.equal(which, link);
+      closed++;
+    },
+    fault: (error, doing) => void faults.push(`${doing}: ${(error as Error).message}`),
+  };
+  const stream = new FakeStream();
+  const link = new StreamLink(stream, "peer:1", host);
+  const core = new StandInConnection(link);
+  const { setTimeout, clearTimeout } = globalThis;
+  const timers = new Map<number, () => void>();
+  let lastTimer = 0;
+  const fakes = {
+    setTimeout: (due: () => void) => (timers.set(++lastTimer, due), lastTimer),
+    clearTimeout: (timer: number) => timers.delete(timer),
+  };
+  Object.assign(globalThis, fakes);
+  const running = link.run(core);
+  try {
+    await run({
+      stream,
+      link,
+      core,
+      faults,
+      bytesSent: () => bytesSent,
+      closed: () => closed,
+      running,
+      send: async (text) => {
+        core.send(encode(text));
+        await turn();
+      },
+      lingerEnds: () => {
+        assert.equal(timers.size, 1, "one timer runs");
+        for (const due of timers.values()) due();
+      },
+    });
+    link.destroy();
+    await running;
+    assert.equal(timers.size, 0, "no timer outlives the link");
+    assert.equal(closed, 1, "linkClosed is told once");
+    assert.equal(stream.closes, 1, "the stream is closed once");
+    assert.equal(core.endings.length, 1, "the end is told once");
+    assertReturned(stream);
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+}
+
+/** The read buffers are in the pool again: those given back last are the first to be had. */
+function assertReturned({ buffers }: FakeStream) {
+  const idle = borrowIdleBuffer();
+  returnIdleBuffer(idle);
+  assert.equal(idle, buffers[0], "the small buffer was given back");
+  const large = buffers.findLast(({ length }) => length === LARGEST_BUFFER);
+  if (large !== undefined) assertInPool(large);
+}
+
+function assertInPool(buffer: Uint8Array) {
+  const borrowed = borrowBuffer(buffer.buffer.byteLength);
+  returnBuffer(borrowed);
+  assert.equal(borrowed.buffer, buffer.buffer, "the buffer was given back");
+}
+
+const link = (title: string, run: (scene: Scene) => Promise<void>) =>
+  Deno.test(`a link ${title}`, () => scene(run));
+
+link("writes on where a write took less than asked", async ({ stream, core, send, bytesSent }) => {
+  await send("one two three");
+  await stream.take(4);
+  await stream.take(0);
+  await stream.take(4);
+  assert.deepEqual([bytesSent(), core.drains], [0, 0], "nothing is told in the middle");
+  await stream.take();
+  assert.equal(stream.written, "one two three");
+  assert.deepEqual([bytesSent(), core.drains, stream.writing], [13, 1, null]);
+});
+
+link("has one write in flight; what comes meanwhile goes in one", async ({ stream, send }) => {
+  await send("a");
+  const { writing } = stream;
+  await send("b");
+  await send("c");
+  assert.equal(stream.writing, writing, "the first is not done");
+  assert.equal(writing!.bytes.length, 1);
+  await stream.take();
+  assert.equal(stream.writing!.bytes.length, 2);
+  await stream.take();
+  assert.equal(stream.written, "abc");
+});
+
+link("writes what is appended when it says that there is room", async ({ stream, core, send }) => {
+  const rest = ["b", "c", "d"];
+  core.drained = () => {
+    const next = rest.shift();
+    if (next !== undefined) core.send(encode(next));
+  };
+  await send("a");
+  for (let round = 0; round < 4; round++) await stream.take();
+  assert.equal(stream.written, "abcd");
+  assert.equal(stream.writing, null);
+});
+
+link("gives back the buffer it wrote from", async ({ stream, send }) => {
+  await send("some words");
+  const { bytes } = stream.writing!;
+  await stream.take();
+  assertInPool(bytes);
+});
+
+link("at the end writes what waits, half-closes and closes after the peer", async (scene) => {
+  const { stream, link, send, closed } = scene;
+  await send("a");
+  await send("b");
+  link.end();
+  link.end();
+  await stream.take();
+  assert.equal(stream.halfCloses, 0);
+  await stream.take();
+  assert.deepEqual([stream.written, stream.halfCloses, stream.closes], ["ab", 1, 0]);
+  await stream.give(encode("late"));
+  await stream.give(encode("later"));
+  assert.deepEqual([scene.core.length, closed()], [0, 0], "thrown away, and read on");
+  await stream.giveEnd();
+  assert.equal(closed(), 1);
+});
+
+link("that has nothing to write half-closes at once", async ({ stream, core, closed }) => {
+  core.end();
+  assert.deepEqual([stream.halfCloses, closed()], [1, 0]);
+  await stream.giveEnd();
+  assert.deepEqual([stream.halfCloses, closed()], [1, 1]);
+});
+
+link("writes what waits when the peer sends no more, then closes", async (scene) => {
+  const { stream, core, send, closed, running } = scene;
+  await send("a");
+  await stream.giveEnd();
+  assert.deepEqual([core.endings, closed()], [[undefined], 0]);
+  await stream.take();
+  assert.deepEqual([stream.written, closed()], ["a", 1]);
+  await running;
+});
+
+link("is cut off when the peer does not close in time", async ({ stream, core, lingerEnds }) => {
+  core.end();
+  await stream.give(encode("still here"));
+  lingerEnds();
+  await turn();
+  assert.equal(stream.closes, 1);
+  assert.deepEqual(core.endings, [undefined], "that is no loss of the connection");
+});
+
+link("is cut off when the peer does not take what is left", async (scene) => {
+  const { stream, core, send, lingerEnds, closed, faults } = scene;
+  await send("x");
+  await send("y");
+  const { bytes } = stream.writing!;
+  core.end();
+  lingerEnds();
+  await turn();
+  assert.deepEqual([stream.written, stream.halfCloses, closed(), faults], ["", 0, 1, []]);
+  assert.ok(core.outbox.isEmpty, "nothing is kept for it");
+  assertInPool(bytes);
+});
+
+link("that is paused reads no further and loses nothing", async ({ stream, link, core }) => {
+  core.onReceive = () => link.pause();
+  await stream.give(encode("a"));
+  assert.equal(stream.reading, null);
+  link.resume();
+  link.resume();
+  link.pause();
+  await turn();
+  assert.equal(stream.reading, null, "paused again before it came to read");
+  link.resume();
+  await turn();
+  await stream.give(encode("b"));
+  assert.deepEqual([core.received, stream.reading], [encode("ab"), null]);
+  core.onReceive = null;
+  link.resume();
+  await turn();
+  assert.ok(stream.reading, "it reads on");
+});
+
+link("that is paused sees the peer's end once the core is done", async (scene) => {
+  const { stream, link, core, closed } = scene;
+  core.onReceive = () => link.pause();
+  await stream.give(encode("a"));
+  core.end();
+  await turn();
+  await stream.giveEnd();
+  assert.equal(closed(), 1);
+});
+
+link("moves to a large buffer when a read fills the small one, and back", async (scene) => {
+  const { stream, core } = scene;
+  const sizes = () => stream.buffers.map(({ length }) => length);
+  const bytes = new Uint8Array(1000).map((_, index) => index);
+  await stream.give(bytes.subarray(0, IDLE_BUFFER_BYTES - 1));
+  assert.deepEqual(sizes(), [IDLE_BUFFER_BYTES, IDLE_BUFFER_BYTES]);
+  let sent = IDLE_BUFFER_BYTES - 1;
+  sent += await stream.give(bytes.subarray(sent));
+  assert.equal(stream.buffers.at(-1)!.length, LARGEST_BUFFER);
+  await stream.give(bytes.subarray(sent));
+  assert.deepEqual(core.received, bytes);
+  // Eight reads in a row that the small one would have held.
+  for (let quiet = 0; quiet < 7; quiet++) await stream.give(Uint8Array.of(1));
+  await stream.give(bytes.subarray(0, IDLE_BUFFER_BYTES + 1));
+  for (let quiet = 0; quiet < 7; quiet++) await stream.give(Uint8Array.of(1));
+  const large = stream.buffers.at(-1)!;
+  assert.equal(large.length, LARGEST_BUFFER);
+  await stream.give(Uint8Array.of(1));
+  assert.equal(stream.buffers.at(-1), stream.buffers[0]);
+  assertInPool(large);
+});
+
+link("gives back a large buffer at its end as well", async ({ stream, core }) => {
+  await stream.give(new Uint8Array(IDLE_BUFFER_BYTES));
+  await stream.give(new Uint8Array(LARGEST_BUFFER));
+  assert.equal(core.length, IDLE_BUFFER_BYTES + LARGEST_BUFFER);
+  await stream.giveEnd();
+});
+
+const networkErrors: Error[] = [
+  reset(),
+  new Deno.errors.ConnectionAborted("aborted"),
+  new Deno.errors.BrokenPipe("broken pipe"),
+  new Deno.errors.BadResource("closed"),
+  new Deno.errors.Interrupted("interrupted"),
+  new Deno.errors.NotConnected("not connected"),
+  new Deno.errors.TimedOut("timed out"),
+  new Deno.errors.UnexpectedEof("eof"),
+  Object.assign(new Error("no route to host"), { code: "EHOSTUNREACH" }),
+  Object.assign(new Error("network is down"), { code: "ENETDOWN" }),
+];
+const defects: Error[] = [
+  new TypeError("undefined is not a function"),
+  Object.assign(new Error("no such file"), { code: "ENOENT" }),
+  Object.assign(new Error("a number"), { code: 32 }),
+];
+
+Deno.test("a link ends when the connection is lost, without a fault", async () => {
+  for (const error of networkErrors) {
+    await scene(async ({ stream, core, faults, closed }) => {
+      await stream.failRead(error);
+      assert.deepEqual([core.endings, faults, closed()], [["connection lost"], [], 1]);
+    });
+    await scene(async ({ stream, core, send, faults, closed, bytesSent }) => {
+      await send("x");
+      const { bytes } = stream.writing!;
+      await stream.failWrite(error);
+      assert.deepEqual([faults, closed(), bytesSent()], [[], 1, 0]);
+      assert.equal(core.endings.length, 1);
+      assertInPool(bytes);
+    });
+  }
+});
+
+Deno.test("a link ends at any other error too, and tells of it as a fault", async () => {
+  for (const error of defects) {
+    await scene(async ({ stream, faults, closed }) => {
+      await stream.failRead(error);
+      assert.deepEqual(faults, [`reading from a connection: ${error.message}`]);
+      assert.equal(closed(), 1);
+    });
+    await scene(async ({ stream, send, faults, closed }) => {
+      await send("x");
+      await stream.failWrite(error);
+      assert.deepEqual(faults, [`writing to a connection: ${error.message}`]);
+      assert.equal(closed(), 1);
+    });
+  }
+});
+
+link("ends when the core throws, which is a fault", async ({ stream, core, faults, closed }) => {
+  core.onReceive = () => {
+    throw new Error("not handled");
+  };
+  await stream.give(encode("x"));
+  assert.deepEqual(faults, ["reading from a connection: not handled"]);
+  assert.equal(closed(), 1);
+});
+
+link("closes when the half-close fails", async ({ stream, core, faults, closed }) => {
+  stream.failure = new Deno.errors.NotConnected("reset before");
+  core.end();
+  await turn();
+  assert.deepEqual([faults, closed()], [[], 1], "nor does a close that fails matter");
+  stream.failure = null;
+  await stream.failRead(reset());
+});
+
+link("that is destroyed does nothing more", async ({ stream, link, core, send, closed }) => {
+  await send("x");
+  await send("y");
+  link.destroy();
+  link.destroy();
+  link.end();
+  await turn();
+  core.outbox.packet(encode("z"));
+  await turn();
+  link.flush();
+  assert.deepEqual([closed(), stream.written, stream.writing], [1, "", null]);
+  core.outbox.discard();
+});
+
+link("hands over nothing that came as it was destroyed", async ({ stream, link, core }) => {
+  const { reading } = stream;
+  reading!.bytes.set(encode("x"));
+  stream.reading = null;
+  link.destroy();
+  reading!.resolve(1);
+  await turn();
+  assert.equal(core.length, 0);
+});
