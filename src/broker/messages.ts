@@ -118,7 +118,6 @@ export class Messages {
     else this.#host.journal.forget(Kind.Message, message.number);
     this.#keptCount--;
     this.#keptBytes -= message.publish.payloadLength;
-    message.number = 0;
   }
 
   /** [MQTT-3.3.1-5], [MQTT-3.3.1-6]: the last one is kept; an empty one removes it. */

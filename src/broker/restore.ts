@@ -123,6 +123,7 @@ export function restore(
     );
     entry.state = entry.keptState = record.state;
     entry.number = number;
+    entry.messageNumber = record.message;
     if (message !== undefined) message.references++;
     session.outbound.restore(entry);
     // After a crash the session's own record may be older than its newest entry.
@@ -146,6 +147,7 @@ export function restore(
     if (session === undefined || message === undefined) return false;
     const received = new Received(session, record.packetId, message);
     received.number = number;
+    received.messageNumber = record.message;
     message.references++;
     session.inboundFlow().add(received, false);
     found.received++;

@@ -204,8 +204,8 @@ export class Sessions {
     session.inbound?.clear();
     if (session.number === 0) return;
     const { journal } = this.#host;
+    // The number stays: what was kept before and is still to be written refers to it.
     journal.forget(Kind.Session, session.number);
-    session.number = 0;
     if (journal.position > journal.committed) {
       this.#endings.set(session.clientId, journal.position);
     }

@@ -20,6 +20,8 @@ export class Entry {
   keptState = -1;
   /** Number of its record; 0: it has none. */
   number = 0;
+  /** Number of the message's record. By the time the entry is written the message may be let go of. */
+  messageNumber = 0;
   /** Bytes that count against max_inflight_bytes and max_queued_bytes: the payload's. */
   size: number;
   /** The journal's batch in which its acknowledgement would cancel it; 0: none. */
@@ -46,7 +48,7 @@ export class Entry {
     this.keptState = this.state;
     return encodeEntry({
       session: this.session.number,
-      message: this.message?.number ?? 0,
+      message: this.message === null ? 0 : this.messageNumber,
       packetId: this.packetId,
       qos: this.qos,
       retain: this.retain,

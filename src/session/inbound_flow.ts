@@ -16,6 +16,8 @@ export class Received {
   repeats = 0;
   /** Number of its record; 0: it has none. */
   number = 0;
+  /** Number of the message's record, which may be kept anew under another before this is written. */
+  messageNumber = 0;
 
   constructor(session: Session, packetId: number, message: StoredMessage) {
     this.session = session;
@@ -26,7 +28,7 @@ export class Received {
   encode(): Uint8Array {
     return encodeReceived({
       session: this.session.number,
-      message: this.message.number,
+      message: this.messageNumber,
       packetId: this.packetId,
     });
   }
@@ -96,6 +98,7 @@ export class InboundFlow {
     this.#bytes += received.message.publish.size;
     if (!isNew || !this.#session.isLasting) return;
     this.#host.keep(received.message);
+    received.messageNumber = received.message.number;
     received.number = this.#host.nextNumber();
     this.#host.journal.create(Kind.Received, received.number, received);
   }

@@ -339,6 +339,7 @@ export class OutboundFlow {
     if (!this.#session.isLasting) return;
     entry.number = this.#host.nextNumber();
     this.#host.keep(entry.message!);
+    entry.messageNumber = entry.message!.number;
     this.#host.journal.create(Kind.Entry, entry.number, entry);
   }
 

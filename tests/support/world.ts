@@ -69,6 +69,8 @@ export class World {
   readonly log: string[] = [];
   readonly fatal: Error[] = [];
   readonly listener: ListenerSettings;
+  /** What is left to a later turn waits for {@linkcode runNextTurns}: much may happen before it. */
+  holdsNextTurns = false;
   nowMs: number;
   wallMs: number;
   #wakeAtMs = Infinity;
@@ -111,14 +113,20 @@ export class World {
     this.run();
   }
 
-  /** Ends turns until nothing is left to do at this time. */
+  /** Ends turns until nothing is left to do at this time, or, while they are held, in this turn. */
   run(): void {
     for (;;) {
       const ends = this.#turnEnds.splice(0);
-      const next = ends.length > 0 ? ends : this.#nextTurns.splice(0);
+      const next = ends.length > 0 || this.holdsNextTurns ? ends : this.#nextTurns.splice(0);
       if (next.length === 0) return;
       for (const act of next) act();
     }
+  }
+
+  /** What was left to a later turn is done, although they are held. */
+  runNextTurns(): void {
+    for (const act of this.#nextTurns.splice(0)) act();
+    this.run();
   }
 
   /** Does something in a later turn. */
