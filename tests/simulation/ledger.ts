@@ -198,7 +198,8 @@ export class Ledger {
     // What is sent again may come for the first time to who subscribed after the first time, in a
     // group to another member, at QoS 0 to who was away.
     if (message.topic.startsWith("s/") || packet.qos < message.qos && packet.qos === 0) return;
-    if (message.unordered || !wasOwed(session, message, packet.qos)) return;
+    // One that has expired in the queue comes late, when it is published again.
+    if (message.unordered || message.expires || !wasOwed(session, message, packet.qos)) return;
     // [MQTT-4.6.0-5]: what comes for the first time comes in order, for each topic and QoS.
     const stream = `${message.publisher}|${message.topic}|${message.qos}|${packet.qos}`;
     const newest = session.newest.get(stream) ?? 0;
