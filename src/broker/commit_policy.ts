@@ -39,19 +39,11 @@ export class CommitPolicy {
   flush(): void {
     const journal = this.#journal;
     if (!this.#isSync) return journal.flush();
-    if (journal.isWriting) return;
-    if (journal.sealedPosition === 0) {
-      if (!journal.isAwaited && journal.openChanges < OPEN_CHANGES_MAXIMUM) return;
-      const isExpecting = this.#expectedIn === journal.openPosition && this.#expected > 0;
-      if (!isExpecting) return journal.flush();
-      journal.seal();
-      this.#sealedExpected = this.#expected;
-      this.#expected = 0;
-      this.#beginPatience(journal.sealedPosition);
-    }
-    if (this.#sealedExpected === 0 || this.#patienceOverAt === journal.sealedPosition) {
-      this.#sealedExpected = 0;
-      journal.flush();
+    for (;;) {
+      const { committed } = journal;
+      this.#flushBatch();
+      // One that cancelled itself out is committed already, and the one behind it may be awaited.
+      if (journal.committed === committed || !journal.isAwaited) return;
     }
   }
 
@@ -71,6 +63,24 @@ export class CommitPolicy {
     if (entry.expectedIn === this.#journal.openPosition) this.#expected--;
     else if (entry.expectedIn === this.#journal.sealedPosition) this.#sealedExpected--;
     entry.expectedIn = 0;
+  }
+
+  #flushBatch() {
+    const journal = this.#journal;
+    if (journal.isWriting) return;
+    if (journal.sealedPosition === 0) {
+      if (!journal.isAwaited && journal.openChanges < OPEN_CHANGES_MAXIMUM) return;
+      const isExpecting = this.#expectedIn === journal.openPosition && this.#expected > 0;
+      if (!isExpecting) return journal.flush();
+      journal.seal();
+      this.#sealedExpected = this.#expected;
+      this.#expected = 0;
+      this.#beginPatience(journal.sealedPosition);
+    }
+    if (this.#sealedExpected === 0 || this.#patienceOverAt === journal.sealedPosition) {
+      this.#sealedExpected = 0;
+      journal.flush();
+    }
   }
 
   #beginPatience(position: number) {
