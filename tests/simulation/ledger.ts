@@ -141,9 +141,8 @@ export class Ledger {
   /** Everything the broker has is safe. */
   settled(): void {
     for (const [session, message] of this.#tentative) {
-      if (session === this.sessions.get(session.client) && session.acknowledged.size > 0) {
-        this.#owe(session, message);
-      }
+      // Meanwhile the client may have asked for another session or other subscriptions.
+      if ([...this.#subscribersOf(message)].includes(session)) this.#owe(session, message);
     }
     this.#tentative = [];
   }
