@@ -13,6 +13,8 @@ interface Pending<T> {
 export class FakeStream implements ByteStream {
   /** The buffer of each read, in order. */
   readonly buffers: Uint8Array[] = [];
+  /** Calls of `write`. */
+  writes = 0;
   halfCloses = 0;
   closes = 0;
   /** What `closeWrite` and `close` fail with. */
@@ -33,6 +35,7 @@ export class FakeStream implements ByteStream {
   }
 
   write(bytes: Uint8Array): Promise<number> {
+    this.writes++;
     assert.equal(this.writing, null, "one write at a time");
     assert.equal(this.halfCloses, 0, "nothing is written after the half-close");
     if (this.closes > 0) return Promise.reject(new Deno.errors.BadResource("closed"));

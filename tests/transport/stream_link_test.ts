@@ -1,134 +1,13 @@
 import assert from "node:assert/strict";
-import { type LinkHost, StreamLink } from "../../src/transport/stream_link.ts";
-import { TcpListener } from "../../src/transport/tcp_listener.ts";
-import {
-  borrowBuffer,
-  borrowIdleBuffer,
-  IDLE_BUFFER_BYTES,
-  LARGEST_BUFFER,
-  returnBuffer,
-  returnIdleBuffer,
-} from "../../src/wire/buffer_pool.ts";
-import { defaultListener } from "../support/world.ts";
-import { transportContract } from "./contract.ts";
-import { FakeStream, turn } from "./fake_stream.ts";
-import { StandInConnection } from "./stand_in_broker.ts";
-
-transportContract({
-  name: "TCP",
-  open: (broker) => {
-    const listener = TcpListener.open({
-      ...defaultListener,
-      port: 0,
-      address: "127.0.0.1",
-      maxConnections: 0,
-      globalMaxConnections: 0,
-      noDelay: true,
-    });
-    listener.start(broker);
-    const { port } = listener.address;
-    return Promise.resolve({
-      get connections() {
-        return listener.connections;
-      },
-      dial: () => Deno.connect({ hostname: "127.0.0.1", port }),
-      close: async () => {
-        await listener.close();
-        await listener.drain(0);
-      },
-    });
-  },
-});
+import { IDLE_BUFFER_BYTES, LARGEST_BUFFER } from "../../src/wire/buffer_pool.ts";
+import { turn } from "./fake_stream.ts";
+import { assertInPool, type LinkScene, linkScene } from "./link_scene.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const reset = () => new Deno.errors.ConnectionReset("reset by peer");
 
-interface Scene {
-  readonly stream: FakeStream;
-  readonly link: StreamLink;
-  readonly core: StandInConnection;
-  readonly faults: string[];
-  readonly bytesSent: () => number;
-  /** How often the link said that it is closed. */
-  readonly closed: () => number;
-  readonly running: Promise<void>;
-  /** Appends to the outbox, and lets the turn end. */
-  send(text: string): Promise<void>;
-  /** The linger time of the link passes. */
-  lingerEnds(): void;
-}
-
-/** A link that runs over a fake stream. Its timers are the test's. */
-async function scene(run: (scene: Scene) => Promise<void>): Promise<void> {
-  const faults: string[] = [];
-  let bytesSent = 0, closed = 0;
-  const host: LinkHost = {
-    bytesSent: (count) => bytesSent += count,
-    linkClosed: (which) => {
-      assert.equal(which, link);
-      closed++;
-    },
-    fault: (error, doing) => void faults.push(`${doing}: ${(error as Error).message}`),
-  };
-  const stream = new FakeStream();
-  const link = new StreamLink(stream, "peer:1", host);
-  const core = new StandInConnection(link);
-  const { setTimeout, clearTimeout } = globalThis;
-  const timers = new Map<number, () => void>();
-  let lastTimer = 0;
-  const fakes = {
-    setTimeout: (due: () => void) => (timers.set(++lastTimer, due), lastTimer),
-    clearTimeout: (timer: number) => timers.delete(timer),
-  };
-  Object.assign(globalThis, fakes);
-  const running = link.run(core);
-  try {
-    await run({
-      stream,
-      link,
-      core,
-      faults,
-      bytesSent: () => bytesSent,
-      closed: () => closed,
-      running,
-      send: async (text) => {
-        core.send(encode(text));
-        await turn();
-      },
-      lingerEnds: () => {
-        assert.equal(timers.size, 1, "one timer runs");
-        for (const due of timers.values()) due();
-      },
-    });
-    link.destroy();
-    await running;
-    assert.equal(timers.size, 0, "no timer outlives the link");
-    assert.equal(closed, 1, "linkClosed is told once");
-    assert.equal(stream.closes, 1, "the stream is closed once");
-    assert.equal(core.endings.length, 1, "the end is told once");
-    assertReturned(stream);
-  } finally {
-    Object.assign(globalThis, { setTimeout, clearTimeout });
-  }
-}
-
-/** The read buffers are in the pool again: those given back last are the first to be had. */
-function assertReturned({ buffers }: FakeStream) {
-  const idle = borrowIdleBuffer();
-  returnIdleBuffer(idle);
-  assert.equal(idle, buffers[0], "the small buffer was given back");
-  const large = buffers.findLast(({ length }) => length === LARGEST_BUFFER);
-  if (large !== undefined) assertInPool(large);
-}
-
-function assertInPool(buffer: Uint8Array) {
-  const borrowed = borrowBuffer(buffer.buffer.byteLength);
-  returnBuffer(borrowed);
-  assert.equal(borrowed.buffer, buffer.buffer, "the buffer was given back");
-}
-
-const link = (title: string, run: (scene: Scene) => Promise<void>) =>
-  Deno.test(`a link ${title}`, () => scene(run));
+const link = (title: string, run: (scene: LinkScene) => Promise<void>) =>
+  Deno.test(`a link ${title}`, () => linkScene(run));
 
 link("writes on where a write took less than asked", async ({ stream, core, send, bytesSent }) => {
   await send("one two three");
@@ -271,7 +150,8 @@ link("moves to a large buffer when a read fills the small one, and back", async 
   assert.deepEqual(core.received, bytes);
   // Eight reads in a row that the small one would have held.
   for (let quiet = 0; quiet < 7; quiet++) await stream.give(Uint8Array.of(1));
-  await stream.give(bytes.subarray(0, IDLE_BUFFER_BYTES + 1));
+  const larger = bytes.subarray(0, IDLE_BUFFER_BYTES + 1);
+  assert.equal(await stream.give(larger), larger.length, "it would not have held this");
   for (let quiet = 0; quiet < 7; quiet++) await stream.give(Uint8Array.of(1));
   const large = stream.buffers.at(-1)!;
   assert.equal(large.length, LARGEST_BUFFER);
@@ -307,11 +187,11 @@ const defects: Error[] = [
 
 Deno.test("a link ends when the connection is lost, without a fault", async () => {
   for (const error of networkErrors) {
-    await scene(async ({ stream, core, faults, closed }) => {
+    await linkScene(async ({ stream, core, faults, closed }) => {
       await stream.failRead(error);
       assert.deepEqual([core.endings, faults, closed()], [["connection lost"], [], 1]);
     });
-    await scene(async ({ stream, core, send, faults, closed, bytesSent }) => {
+    await linkScene(async ({ stream, core, send, faults, closed, bytesSent }) => {
       await send("x");
       const { bytes } = stream.writing!;
       await stream.failWrite(error);
@@ -324,12 +204,12 @@ Deno.test("a link ends when the connection is lost, without a fault", async () =
 
 Deno.test("a link ends at any other error too, and tells of it as a fault", async () => {
   for (const error of defects) {
-    await scene(async ({ stream, faults, closed }) => {
+    await linkScene(async ({ stream, faults, closed }) => {
       await stream.failRead(error);
       assert.deepEqual(faults, [`reading from a connection: ${error.message}`]);
       assert.equal(closed(), 1);
     });
-    await scene(async ({ stream, send, faults, closed }) => {
+    await linkScene(async ({ stream, send, faults, closed }) => {
       await send("x");
       await stream.failWrite(error);
       assert.deepEqual(faults, [`writing to a connection: ${error.message}`]);
@@ -366,7 +246,7 @@ link("that is destroyed does nothing more", async ({ stream, link, core, send, c
   core.outbox.packet(encode("z"));
   await turn();
   link.flush();
-  assert.deepEqual([closed(), stream.written, stream.writing], [1, "", null]);
+  assert.deepEqual([closed(), stream.written, stream.writes], [1, "", 1]);
   core.outbox.discard();
 });
 
@@ -378,4 +258,21 @@ link("hands over nothing that came as it was destroyed", async ({ stream, link, 
   reading!.resolve(1);
   await turn();
   assert.equal(core.length, 0);
+});
+
+link("says nothing of a write that ended as it was destroyed", async (scene) => {
+  const { stream, link, core, send } = scene;
+  await send("x");
+  const { writing } = stream;
+  stream.writing = null;
+  writing!.resolve(1);
+  link.destroy();
+  await turn();
+  assert.equal(core.drains, 0);
+  assertInPool(writing!.bytes);
+});
+
+link("closes when the peer has, without a half-close before", async ({ stream, closed }) => {
+  await stream.giveEnd();
+  assert.deepEqual([stream.halfCloses, closed()], [0, 1]);
 });
