@@ -103,8 +103,7 @@ export class StreamLink implements Link {
     returnIdleBuffer(small);
     if (large !== null) returnBuffer(large);
     this.#peerEnded = true;
-    endpoint.peerEnded(ending);
-    this.#endpoint = null;
+    this.#peerIsGone(ending);
     if (!this.#isWriting) this.destroy();
   }
 
@@ -163,6 +162,7 @@ export class StreamLink implements Link {
     } catch (error) {
       outbox.written();
       if (!isNetworkError(error)) this.#host.fault(error, "writing to a connection");
+      this.#peerIsGone(this.#isClosed ? undefined : "connection lost");
       return this.destroy();
     } finally {
       this.#isWriting = false;
@@ -170,6 +170,13 @@ export class StreamLink implements Link {
     if (!this.#isEnding) return;
     if (this.#peerEnded) this.destroy();
     else this.#halfClose();
+  }
+
+  /** Tells the core, once: by whichever of reader and writer sees it first. */
+  #peerIsGone(text: string | undefined) {
+    const endpoint = this.#endpoint;
+    this.#endpoint = null;
+    endpoint?.peerEnded(text);
   }
 
   #halfClose() {
