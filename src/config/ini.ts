@@ -1,6 +1,7 @@
 import { parse } from "@std/ini";
 import { type Check, listenerNames, type Setting } from "./check.ts";
-import { type ConfigurationFiles, includedFiles, readLines } from "./files.ts";
+import { type ConfigurationFiles, readLines } from "./files.ts";
+import { pathsToInclude } from "./include_dir.ts";
 import type { Place } from "./mistake.ts";
 import { nearestHint } from "./nearest_name.ts";
 import type { OptionRow } from "./option_row.ts";
@@ -222,17 +223,7 @@ function include(
   check: Check,
   headings: Map<string, Place>,
 ): void {
-  if (place.includedFrom !== undefined) {
-    return check.mistake(
-      place,
-      "The include_dir option is only valid in the main configuration file.",
-    );
-  }
-  if (directory === "") return check.mistake(place, "Empty 'include_dir' value in configuration.");
-  const paths = includedFiles(files, directory, ".ini");
-  if (paths === undefined) {
-    return check.mistake(place, `Unable to open include_dir '${directory}'.`);
-  }
+  const paths = pathsToInclude(directory, place, ".ini", files, check);
   const { file, line } = place;
   for (const path of paths) readFile(path, files, check, headings, { file, line });
 }

@@ -1,5 +1,6 @@
 import type { Check } from "./check.ts";
-import { type ConfigurationFiles, includedFiles, readLines } from "./files.ts";
+import { type ConfigurationFiles, readLines } from "./files.ts";
+import { pathsToInclude } from "./include_dir.ts";
 import type { Place } from "./mistake.ts";
 import { findOption } from "./options.ts";
 
@@ -59,17 +60,7 @@ function include(
   files: ConfigurationFiles,
   check: Check,
 ): void {
-  if (place.includedFrom !== undefined) {
-    return check.mistake(
-      place,
-      "The include_dir option is only valid in the main configuration file.",
-    );
-  }
-  if (directory === "") return check.mistake(place, "Empty 'include_dir' value in configuration.");
-  const paths = includedFiles(files, directory, ".conf");
-  if (paths === undefined) {
-    return check.mistake(place, `Unable to open include_dir '${directory}'.`);
-  }
+  const paths = pathsToInclude(directory, place, ".conf", files, check);
   const { file, line } = place;
   // The sections of the including file go on after the included ones, as in Mosquitto.
   check.aside(() => {
