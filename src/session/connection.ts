@@ -3,7 +3,7 @@ import { Acknowledgement, readDisconnect } from "../wire/acknowledgement.ts";
 import { disconnect, PINGRESP } from "../wire/answers.ts";
 import { UnsupportedVersion } from "../wire/connect_packet.ts";
 import { Frame, type PartialFrame } from "../wire/frame_reader.ts";
-import { type Delivery, Outbox } from "../wire/outbox.ts";
+import { Outbox } from "../wire/outbox.ts";
 import { PacketType, type Version } from "../wire/packet_type.ts";
 import { malformed, ProtocolError, protocolError, unanswered } from "../wire/protocol_error.ts";
 import type { Publish, TopicName } from "../wire/publish.ts";
@@ -11,6 +11,7 @@ import { Reason, reasonText } from "../wire/reason.ts";
 import { readSubscribe, readUnsubscribe } from "../wire/subscribe_packet.ts";
 import { refusalFor } from "./connect.ts";
 import { receiveConnect, refuseConnect } from "./connecting.ts";
+import { delivery } from "./delivery.ts";
 import type { Entry } from "./entry.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
@@ -25,14 +26,6 @@ type State = "awaiting CONNECT" | "connected" | "closed";
 const HELD_MAXIMUM = 65_536;
 
 const acknowledgement = new Acknowledgement();
-const delivery: Delivery = {
-  qos: 0,
-  retain: false,
-  dup: false,
-  packetId: 0,
-  identifiers: null,
-  expirySeconds: -1,
-};
 
 /** Limits of frames, the same for all connections. */
 export interface FrameLimits {
@@ -194,7 +187,10 @@ export class Connection implements HeldOutput {
       if (waiting > maximum) return this.#host.dropped(this.session!, "does not read");
       if (!this.isStalled) this.#host.congested(this);
     }
+    delivery.qos = 0;
     delivery.retain = retain;
+    delivery.dup = false;
+    delivery.packetId = 0;
     delivery.identifiers = identifiers;
     delivery.expirySeconds = expirySeconds;
     outbox.publish(publish, topic, delivery);

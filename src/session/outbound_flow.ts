@@ -1,26 +1,16 @@
 import type { StoredMessage } from "../routing/stored_message.ts";
 import type { Topic } from "../routing/topic.ts";
 import { Kind } from "../store/records.ts";
-import type { Delivery } from "../wire/outbox.ts";
 import { PacketType } from "../wire/packet_type.ts";
 import { protocolError } from "../wire/protocol_error.ts";
 import type { Publish, Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
+import { delivery } from "./delivery.ts";
 import { Deque } from "./deque.ts";
 import { Entry, EntryState } from "./entry.ts";
 import { InFlight, PacketWindow } from "./packet_window.ts";
 import type { Host } from "./ports.ts";
 import type { Session } from "./session.ts";
-
-/** One object for all: an outbox reads it and keeps nothing of it. */
-const delivery: Delivery = {
-  qos: 0,
-  retain: false,
-  dup: false,
-  packetId: 0,
-  identifiers: null,
-  expirySeconds: -1,
-};
 
 const PACKET_ID_MAXIMUM = 0xffff;
 
