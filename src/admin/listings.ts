@@ -8,7 +8,7 @@ const LIMIT_MAXIMUM = 1000;
 /** A page ends early when it has become this long: names may have 65,535 bytes. */
 const PAGE_CHARACTERS = 256 * 1024;
 /** Entries that are looked at before others get their turn; some microseconds each. */
-const SLICE_ENTRIES = 200;
+const SLICE_ENTRIES = 50;
 /** Walks that wait for their next page. One more drops the one that has waited longest. */
 const WALKS_MAXIMUM = 64;
 /** How long a walk waits for its next page. */

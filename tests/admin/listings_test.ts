@@ -8,7 +8,7 @@ import { Admin, type Body, FakeListingClock } from "./support.ts";
 
 const MANY = 100_000;
 /** What one slice may look at. */
-const SLICE = 200;
+const SLICE = 50;
 
 /** A list of numbers as an app serves it, and how many are looked at without a pause. */
 class Numbers {
