@@ -7,7 +7,7 @@ import {
   USAGE,
 } from "./config/arguments.ts";
 import type { Configuration } from "./config/configuration.ts";
-import { formatMistakes } from "./config/mistake.ts";
+import { formatMistakes } from "./mistake.ts";
 import { VERSION } from "./version.ts";
 
 /** A listener or the store could not be opened. */

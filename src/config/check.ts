@@ -1,4 +1,4 @@
-import { type Mistake, type Place, placeText } from "./mistake.ts";
+import { type Mistake, type Place, placeText } from "../mistake.ts";
 import { nearestHint } from "./nearest_name.ts";
 import type { OptionRow } from "./option_row.ts";
 import { findOption, optionNames, OPTIONS } from "./options.ts";

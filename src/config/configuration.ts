@@ -1,5 +1,5 @@
 import type { Check } from "./check.ts";
-import { placeText } from "./mistake.ts";
+import { placeText } from "../mistake.ts";
 import type { OptionRow, OptionValue } from "./option_row.ts";
 import { camelCase } from "./option_row.ts";
 import {

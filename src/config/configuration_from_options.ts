@@ -1,6 +1,6 @@
 import { Check } from "./check.ts";
 import { conclude, type Configuration } from "./configuration.ts";
-import { ConfigurationError, type Place } from "./mistake.ts";
+import { ConfigurationError, type Place } from "../mistake.ts";
 import { nearestHint } from "./nearest_name.ts";
 import { camelCase, type OptionRow } from "./option_row.ts";
 import { type BrokerOptions, GLOBAL_OPTIONS, hasValue, LISTENER_OPTIONS } from "./options.ts";

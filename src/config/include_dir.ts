@@ -1,6 +1,6 @@
 import type { Check } from "./check.ts";
 import { type ConfigurationFiles, includedFiles } from "./files.ts";
-import type { Place } from "./mistake.ts";
+import type { Place } from "../mistake.ts";
 
 /** The files that an `include_dir` at `place` names; none, and a mistake, where it is wrong. */
 export function pathsToInclude(

@@ -2,7 +2,7 @@ import { parse } from "@std/ini";
 import { type Check, listenerNames, type Setting } from "./check.ts";
 import { type ConfigurationFiles, readLines } from "./files.ts";
 import { pathsToInclude } from "./include_dir.ts";
-import type { Place } from "./mistake.ts";
+import type { Place } from "../mistake.ts";
 import { nearestHint } from "./nearest_name.ts";
 import type { OptionRow } from "./option_row.ts";
 import type { ListenerSection, Section } from "./section.ts";

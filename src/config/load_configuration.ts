@@ -2,7 +2,7 @@ import { Check } from "./check.ts";
 import { conclude, type Configuration, type Overrides } from "./configuration.ts";
 import { type ConfigurationFiles, diskFiles } from "./files.ts";
 import { readIni } from "./ini.ts";
-import type { Mistake } from "./mistake.ts";
+import type { Mistake } from "../mistake.ts";
 import { readMosquittoConf } from "./mosquitto_conf.ts";
 
 /** The configuration, or every mistake that was found in it. */

@@ -1,7 +1,7 @@
 import type { Check } from "./check.ts";
 import { type ConfigurationFiles, readLines } from "./files.ts";
 import { pathsToInclude } from "./include_dir.ts";
-import type { Place } from "./mistake.ts";
+import type { Place } from "../mistake.ts";
 import { findOption } from "./options.ts";
 
 /**

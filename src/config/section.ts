@@ -1,5 +1,5 @@
 import type { OptionRow, OptionValue } from "./option_row.ts";
-import type { Place } from "./mistake.ts";
+import type { Place } from "../mistake.ts";
 
 /** The options that were set in one place: globally, for one listener, for one bridge. */
 export class Section {

@@ -33,6 +33,7 @@ export function receiveConnect(host: Host, connection: Connection): void {
     userName: connect.userName,
     remoteAddress: connection.link.remoteAddress,
     version: connect.version,
+    listener: connection.listener,
   };
   connection.isBridge = connect.bridge;
   connection.identity = identity;

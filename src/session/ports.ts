@@ -81,6 +81,8 @@ export interface Identity {
   readonly userName: string | undefined;
   readonly remoteAddress: string;
   readonly version: 3 | 4 | 5;
+  /** By which it came, or last came. */
+  readonly listener: ListenerSettings;
 }
 
 /** An answer that is there at once, or comes later by the callback that was handed over. */

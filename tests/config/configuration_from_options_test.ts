@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { configurationFromOptions } from "../../src/config/configuration_from_options.ts";
-import { ConfigurationError } from "../../src/config/mistake.ts";
+import { ConfigurationError } from "../../src/mistake.ts";
 import type { BrokerOptions } from "../../src/config/options.ts";
 
 Deno.test("an embedded broker has no listener and keeps nothing unless asked", () => {

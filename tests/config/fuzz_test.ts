@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseArguments } from "../../src/config/arguments.ts";
 import { loadConfiguration } from "../../src/config/load_configuration.ts";
-import { formatMistakes } from "../../src/config/mistake.ts";
+import { formatMistakes } from "../../src/mistake.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 
 const names = OPTIONS.flatMap(({ name, aliases = [] }) => [name, ...aliases]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfiguration } from "../../src/config/load_configuration.ts";
-import { formatMistakes } from "../../src/config/mistake.ts";
+import { formatMistakes } from "../../src/mistake.ts";
 import { nearestName } from "../../src/config/nearest_name.ts";
 import { optionNames } from "../../src/config/options.ts";
 import { mistakesOf } from "./support.ts";

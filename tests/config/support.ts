@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Configuration, Overrides } from "../../src/config/configuration.ts";
 import type { ConfigurationFiles } from "../../src/config/files.ts";
 import { loadConfiguration } from "../../src/config/load_configuration.ts";
-import type { Mistake } from "../../src/config/mistake.ts";
+import type { Mistake } from "../../src/mistake.ts";
 
 const encoder = new TextEncoder();
 
