@@ -60,10 +60,25 @@ export interface ListenerSettings {
   readonly acceptProtocolVersions: readonly number[];
 }
 
+/** What a handshake has told of the peer before its first MQTT byte. */
+export interface Peer {
+  /** Common Name of the verified client certificate. */
+  readonly certificateName?: string;
+  /** Subject of the verified client certificate, as RFC 2253 writes it. */
+  readonly certificateSubject?: string;
+  readonly pskIdentity?: string;
+  /** Such as `TLSv1.3`. */
+  readonly tlsVersion?: string;
+  readonly cipher?: string;
+  readonly viaWebSocket?: boolean;
+}
+
 /** The socket as the core sees it. Implemented in `transport`. */
 export interface Link {
   /** `address:port` of the peer. */
   readonly remoteAddress: string;
+  /** Null: there was no handshake. */
+  readonly peer: Peer | null;
   /** Start writing what waits in the outbox, if no write is in flight. */
   flush(): void;
   /** Write what waits, then close; the peer may still be sending. */

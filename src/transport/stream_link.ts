@@ -7,7 +7,7 @@ import {
   returnIdleBuffer,
 } from "../wire/buffer_pool.ts";
 import type { Outbox } from "../wire/outbox.ts";
-import type { Link } from "../session/ports.ts";
+import type { Link, Peer } from "../session/ports.ts";
 
 /** A byte stream in both directions; `Deno.Conn` is one. */
 export interface ByteStream {
@@ -48,6 +48,7 @@ const LINGER_MS = 2000;
  */
 export class StreamLink implements Link {
   readonly remoteAddress: string;
+  readonly peer: Peer | null;
   readonly #stream: ByteStream;
   readonly #host: LinkHost;
   #endpoint: Endpoint | null = null;
@@ -61,9 +62,15 @@ export class StreamLink implements Link {
   #wakeReader: (() => void) | null = null;
   #linger: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(stream: ByteStream, remoteAddress: string, host: LinkHost) {
+  constructor(
+    stream: ByteStream,
+    remoteAddress: string,
+    host: LinkHost,
+    peer: Peer | null = null,
+  ) {
     this.#stream = stream;
     this.remoteAddress = remoteAddress;
+    this.peer = peer;
     this.#host = host;
   }
 

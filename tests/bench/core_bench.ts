@@ -71,6 +71,7 @@ class Bench {
 /** Takes what is written, or throws it away. */
 class BenchClient implements Link {
   readonly remoteAddress = "bench";
+  readonly peer = null;
   readonly connection: Connection;
   readonly #bench: Bench;
   taken: Uint8Array[] = [];

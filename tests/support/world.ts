@@ -186,6 +186,7 @@ export class FakeClient implements Link {
   readonly version: packets.Version;
   readonly connection: Connection;
   readonly remoteAddress = "127.0.0.1:50000";
+  readonly peer = null;
   connack: ServerPacket | null = null;
   /** The client takes nothing: the broker's writes do not end. */
   isStuck = false;
