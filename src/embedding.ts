@@ -85,7 +85,8 @@ export class EmbeddedBroker implements AsyncDisposable {
    * @throws {ConfigurationError} with every mistake of the options, {StoreError}, {ListenError}
    */
   static async start(options: CreateBrokerOptions): Promise<EmbeddedBroker> {
-    const { authenticate, authorizePublish, authorizeSubscribe, log, ...rest } = options;
+    const { authenticate, authorizePublish, authorizeSubscribe, authorizeReceive, log, ...rest } =
+      options;
     const listeners = new Map<keyof BrokerEvents, Set<Listener<never>>>();
     const emit = <Name extends keyof BrokerEvents>(name: Name, event: () => BrokerEvents[Name]) => {
       const handlers = listeners.get(name) as Set<Listener<Name>> | undefined;
@@ -96,7 +97,12 @@ export class EmbeddedBroker implements AsyncDisposable {
     };
     const server = await Server.start({
       configuration: configurationFromOptions(withAnonymousDefault(rest)),
-      hooks: withoutUndefined({ authenticate, authorizePublish, authorizeSubscribe }),
+      hooks: withoutUndefined({
+        authenticate,
+        authorizePublish,
+        authorizeSubscribe,
+        authorizeReceive,
+      }),
       log: logFor(log, rest),
       observer: observerFor(emit, listeners),
       onFatal: (error) => {
@@ -206,6 +212,7 @@ export class EmbeddedBroker implements AsyncDisposable {
 /** Gives the messages of one local subscription to a callback or to loops. */
 class LocalReceiver implements Receiver, LocalSubscription {
   readonly isReady = true;
+  readonly mayReceive = () => true;
   readonly #callback: ((message: Message) => void) | undefined;
   readonly #onEnd: () => void;
   #queue: Message[] = [];

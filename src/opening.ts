@@ -4,6 +4,7 @@ import type { Configuration } from "./config/configuration.ts";
 import type { Log } from "./log.ts";
 import { type Store, StoreError } from "./store/store.ts";
 import { StoreLock } from "./store/store_lock.ts";
+import { listenerSettingsOf } from "./settings.ts";
 import { TcpListener } from "./transport/tcp_listener.ts";
 
 /** What a server opens when it starts: the store, its lock, the ports. */
@@ -61,10 +62,7 @@ export function openListener(
     const opened = TcpListener.open({
       port: listener.port,
       address: listener.address,
-      maxQos: listener.maxQos as 0 | 1 | 2,
-      maxTopicAlias: listener.maxTopicAlias,
-      maxTopicAliasBroker: listener.maxTopicAliasBroker,
-      acceptProtocolVersions: listener.acceptProtocolVersions,
+      ...listenerSettingsOf(configuration, configuration.listeners.indexOf(listener)),
       maxConnections: Math.max(0, listener.maxConnections),
       globalMaxConnections: Math.max(0, global.globalMaxConnections),
       noDelay: global.setTcpNodelay,

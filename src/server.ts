@@ -1,5 +1,5 @@
-import type { AccessHooks } from "./access/hooks.ts";
-import { HookAccess } from "./access/hooks.ts";
+import { type AccessHooks, hookPolicy } from "./access/hooks.ts";
+import { PolicyAccess } from "./access/policy_access.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminSource } from "./admin/source.ts";
 import { adminSource } from "./admin_source.ts";
@@ -78,9 +78,8 @@ export class Server {
         onFatal: options.onFatal,
         log: (line) => log.log("error", `Error: ${line}`),
       },
-      access: new HookAccess(
-        options.hooks,
-        global.allowAnonymous,
+      access: new PolicyAccess(
+        [{ allowAnonymous: global.allowAnonymous, policies: [hookPolicy(options.hooks)] }],
         (error, doing) => this.broker.fault(error, doing),
       ),
       endOfTurn: (run) => queueMicrotask(run),

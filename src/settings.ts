@@ -1,5 +1,5 @@
 import type { Configuration } from "./config/configuration.ts";
-import type { Settings } from "./session/ports.ts";
+import type { ListenerSettings, Settings } from "./session/ports.ts";
 
 /** The core's settings; negative numbers are Mosquitto's other way to say "no limit". */
 export function settingsOf({ global }: Configuration): Settings {
@@ -16,8 +16,6 @@ export function settingsOf({ global }: Configuration): Settings {
     maxKeepalive: global.maxKeepalive,
     messageSizeLimit: global.messageSizeLimit,
     retainAvailable: global.retainAvailable,
-    allowZeroLengthClientid: global.allowZeroLengthClientid,
-    autoIdPrefix: global.autoIdPrefix,
     maxUnsentBytes: global.maxUnsentBytes,
     maxUnreleasedBytes: global.maxUnreleasedBytes,
     strictReceiveMaximum: global.strictReceiveMaximum,
@@ -26,8 +24,28 @@ export function settingsOf({ global }: Configuration): Settings {
     persistentClientExpiration: global.persistentClientExpiration,
     connectTimeoutSeconds: global.connectTimeout,
     globalMaxClients: limit(global.globalMaxClients),
+    clientidPrefix: "",
+    checkRetainSource: false,
     connectionMessages: global.connectionMessages,
     sysInterval: global.sysInterval,
     retainExpiryInterval: global.retainExpiryInterval * 60,
+  };
+}
+
+/** What the core is told of one listener; `port` is known when it is open. */
+export function listenerSettingsOf(
+  { global, listeners }: Configuration,
+  number: number,
+): Omit<ListenerSettings, "port"> {
+  const listener = listeners[number];
+  return {
+    number,
+    maxQos: listener.maxQos as 0 | 1 | 2,
+    maxTopicAlias: listener.maxTopicAlias,
+    maxTopicAliasBroker: listener.maxTopicAliasBroker,
+    acceptProtocolVersions: listener.acceptProtocolVersions,
+    allowZeroLengthClientid: global.allowZeroLengthClientid,
+    autoIdPrefix: global.autoIdPrefix,
+    useUsernameAsClientid: false,
   };
 }

@@ -1,10 +1,11 @@
-import type { Access, Decision, Identity } from "../session/ports.ts";
-import type { ConnectPacket } from "../wire/connect_packet.ts";
-import type { Publish, Qos } from "../wire/publish.ts";
+import type { Identity } from "../session/ports.ts";
+import type { Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
+import { type Decision, DEFER, type Policy, type Verdict } from "./policy.ts";
 
-type Answer<T> = T | Promise<T>;
+/** Undefined: no opinion; whatever else is configured decides. */
+type Answer<T> = T | undefined | Promise<T | undefined>;
 
 /** A client, as hooks see it. */
 export interface Client {
@@ -25,8 +26,8 @@ export interface PublishRequest {
 }
 
 /**
- * Decisions of an embedding program. A hook that throws or rejects is a refusal, and is logged. While
- * a promise is open the client is read no further; nobody else waits.
+ * Decisions of an embedding program or a plugin. A hook that throws or rejects is a refusal, and is
+ * logged. While a promise is open the client is read no further; nobody else waits.
  */
 export interface AccessHooks {
   /** True lets the client in; false refuses it with "not authorized", a number with that reason. */
@@ -38,103 +39,57 @@ export interface AccessHooks {
   authorizePublish?(client: Client, message: PublishRequest): Answer<boolean>;
   /** True grants what was asked for, a QoS at most that, false refuses. */
   authorizeSubscribe?(client: Client, subscription: SubscriptionRequest): Answer<boolean | Qos>;
+  /**
+   * Asked once for each client and topic before a message is sent to it, and again after a reload.
+   * False: the client does not get it. Answered at once.
+   */
+  authorizeReceive?(client: Client, topic: string): boolean | undefined;
 }
 
-/** Anonymous or not, and then what the hooks say. */
-export class HookAccess implements Access {
-  readonly checksPublish: boolean;
-  readonly #hooks: AccessHooks;
-  readonly #allowAnonymous: boolean;
-  readonly #fault: (error: unknown, doing: string) => void;
-
-  constructor(
-    hooks: AccessHooks,
-    allowAnonymous: boolean,
-    fault: (error: unknown, doing: string) => void,
-  ) {
-    this.#hooks = hooks;
-    this.#allowAnonymous = allowAnonymous;
-    this.#fault = fault;
-    this.checksPublish = hooks.authorizePublish !== undefined;
+/** The hooks as a policy: what is not hooked has no opinion. */
+export function hookPolicy(hooks: AccessHooks, name = "the hooks"): Policy {
+  const { authenticate, authorizePublish, authorizeSubscribe, authorizeReceive } = hooks;
+  const policy: { -readonly [Member in keyof Policy]: Policy[Member] } = {
+    name,
+    publishIsRemembered: false,
+  };
+  if (authenticate !== undefined) {
+    policy.authenticate = (identity, password) =>
+      verdict(
+        authenticate.call(hooks, clientOf(identity), password),
+        (decided) =>
+          typeof decided === "number" ? decided : decided ? Reason.Success : Reason.NotAuthorized,
+      );
   }
-
-  authenticate(
-    identity: Identity,
-    connect: ConnectPacket,
-    answer: (reason: number) => void,
-  ): Decision<number> {
-    const { authenticate } = this.#hooks;
-    if (authenticate === undefined) {
-      // Without a password file a user name proves nothing: it is anonymous all the same.
-      return this.#allowAnonymous ? Reason.Success : Reason.NotAuthorized;
-    }
-    return this.#decide(
-      () => authenticate.call(this.#hooks, clientOf(identity), connect.password),
-      (decided) =>
-        typeof decided === "number" ? decided : decided ? Reason.Success : Reason.NotAuthorized,
-      Reason.ServerUnavailable,
-      answer,
-      "authenticate",
-    );
-  }
-
-  mayPublish(
-    identity: Identity,
-    topicName: string,
-    publish: Publish,
-    answer: (allowed: boolean) => void,
-  ): Decision<boolean> {
-    const message: PublishRequest = {
-      topic: topicName,
-      qos: publish.qos,
-      retain: publish.retain,
-      payload: publish.payload(),
+  if (authorizePublish !== undefined) {
+    policy.mayPublish = (identity, topic, publish) => {
+      const { qos, retain } = publish;
+      const message = { topic, qos, retain, payload: publish.payload() };
+      return verdict(
+        authorizePublish.call(hooks, clientOf(identity), message),
+        (decided) => decided,
+      );
     };
-    return this.#decide(
-      () => this.#hooks.authorizePublish!(clientOf(identity), message),
-      (decided) => decided,
-      false,
-      answer,
-      "authorizePublish",
-    );
   }
+  if (authorizeSubscribe !== undefined) {
+    policy.maySubscribe = (identity, request) =>
+      verdict(
+        authorizeSubscribe.call(hooks, clientOf(identity), request),
+        (decided) =>
+          decided === true ? request.qos : decided === false ? Reason.NotAuthorized : decided,
+      );
+  }
+  if (authorizeReceive !== undefined) {
+    policy.mayReceive = (identity, topicName) =>
+      authorizeReceive.call(hooks, clientOf(identity), topicName) ?? DEFER;
+  }
+  return policy;
+}
 
-  maySubscribe(
-    identity: Identity,
-    request: SubscriptionRequest,
-    answer: (reason: number) => void,
-  ): Decision<number> {
-    if (this.#hooks.authorizeSubscribe === undefined) return request.qos;
-    return this.#decide(
-      () => this.#hooks.authorizeSubscribe!(clientOf(identity), request),
-      (decided) =>
-        decided === true ? request.qos : decided === false ? Reason.NotAuthorized : decided,
-      Reason.UnspecifiedError,
-      answer,
-      "authorizeSubscribe",
-    );
-  }
-
-  #decide<A, T>(
-    ask: () => Answer<A>,
-    read: (decided: A) => T,
-    onFailure: T,
-    answer: (decided: T) => void,
-    name: string,
-  ): Decision<T> {
-    try {
-      const asked = ask();
-      if (!(asked instanceof Promise)) return read(asked);
-      asked.then(read, (error) => {
-        this.#fault(error, `in the hook ${name}`);
-        return onFailure;
-      }).then(answer);
-      return undefined;
-    } catch (error) {
-      this.#fault(error, `in the hook ${name}`);
-      return onFailure;
-    }
-  }
+function verdict<A, T>(answer: Answer<A>, read: (decided: A) => T): Verdict<T> {
+  const decision = (decided: A | undefined): Decision<T> =>
+    decided === undefined ? DEFER : read(decided);
+  return answer instanceof Promise ? answer.then(decision) : decision(answer);
 }
 
 function clientOf(identity: Identity): Client {

@@ -378,8 +378,8 @@ export class Broker implements Host {
 
   // Host: connections and sessions
 
-  newClientId(): string {
-    return this.settings.autoIdPrefix + this.#ports.randomUuid().toUpperCase();
+  newClientId(prefix: string): string {
+    return prefix + this.#ports.randomUuid().toUpperCase();
   }
 
   admits(clientId: string): number {
@@ -499,7 +499,7 @@ export class Broker implements Host {
       this.#beginTurn();
     };
     const { access } = this;
-    const allowed = access.checksPublish
+    const allowed = access.checksPublish && session.identity !== null
       ? access.mayPublish(session.identity!, topicName, message, publish)
       : true;
     if (allowed !== undefined) publish(allowed);

@@ -70,18 +70,19 @@ export class Messages {
     this.#publisher = publisher;
     if (publish.retain) this.#retain(publish, topic);
     const { matches, groups } = this.#tree.route(topic);
+    const { checksReceive } = this.#host.access;
     let matched = false;
     for (let index = 0; index < matches.length; index++) {
       const match = matches[index];
       if (match.noLocal && match.subscriber === publisher) continue;
       matched = true;
+      if (checksReceive && !match.subscriber.mayReceive(topic)) continue;
       match.subscriber.deliver(publish, topic, match);
     }
     for (let index = 0; index < groups.length; index++) {
-      const member = groups[index].choose();
-      if (member === undefined) continue;
       matched = true;
-      member.subscriber.deliver(publish, topic, member);
+      const member = groups[index].choose(topic);
+      member?.subscriber.deliver(publish, topic, member);
     }
     this.#stored = null;
     return matched;

@@ -1,5 +1,6 @@
 import { printable } from "../log.ts";
 import type { RetainedMessages } from "../routing/retained_messages.ts";
+import type { StoredMessage } from "../routing/stored_message.ts";
 import { parseFilter, type SubscriptionTree } from "../routing/subscription_tree.ts";
 import { Kind } from "../store/records.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
@@ -312,8 +313,27 @@ export class Sessions {
         request.qos,
         this.#host.settings.upgradeOutgoingQos,
         identifier,
+        this.#host.settings.checkRetainSource && this.#host.access.checksPublish
+          ? (message) => !this.#mayStillPublish(message, session)
+          : null,
       ),
     );
+  }
+
+  /** Whether who published a retained message may do so under the rights of now. */
+  #mayStillPublish(message: StoredMessage, receiver: Session): boolean {
+    const { clientId, userName, topic, publish } = message;
+    if (clientId === "") return true;
+    const known = this.#sessions.get(clientId)?.identity;
+    const identity = known ?? {
+      clientId,
+      userName: userName === "" ? undefined : userName,
+      remoteAddress: "",
+      version: 5,
+      listener: receiver.identity!.listener,
+    };
+    // An answer that comes later comes too late for this question.
+    return this.#host.access.mayPublish(identity, topic.name, publish, () => {}) !== false;
   }
 
   // From the store

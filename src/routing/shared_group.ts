@@ -1,3 +1,4 @@
+import type { Topic } from "./topic.ts";
 import { Match, type Subscriber, type Subscription } from "./subscription_tree.ts";
 
 /**
@@ -29,19 +30,19 @@ export class SharedGroup<S extends Subscriber> {
     return true;
   }
 
-  /** The member whose turn it is; undefined in an empty group. */
-  choose(): Match<S> | undefined {
+  /** The member whose turn it is to get a message of that topic; undefined: nobody may have it. */
+  choose(topic: Topic): Match<S> | undefined {
     const members = this.#members;
     const count = members.length;
-    if (count === 0) return undefined;
-    let chosen = this.#next % count;
+    let chosen = -1;
     for (let step = 0; step < count; step++) {
       const at = (this.#next + step) % count;
-      if (members[at].subscriber.isReady) {
-        chosen = at;
-        break;
-      }
+      const { subscriber } = members[at];
+      if (chosen >= 0 && !subscriber.isReady || !subscriber.mayReceive(topic)) continue;
+      chosen = at;
+      if (subscriber.isReady) break;
     }
+    if (chosen < 0) return undefined;
     this.#next = (chosen + 1) % count;
     return members[chosen];
   }

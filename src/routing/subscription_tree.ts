@@ -6,6 +6,8 @@ import type { Qos } from "../wire/publish.ts";
 export interface Subscriber {
   /** Can take a message at once: connected. */
   readonly isReady: boolean;
+  /** Is allowed to have messages of that topic. */
+  mayReceive(topic: Topic): boolean;
 }
 
 export interface Subscription<S> {

@@ -25,7 +25,7 @@ export function refusalOf(
   if (connect.clientId === "") {
     const mayBeAssigned = version === 5 || version === 4 && connect.cleanStart;
     if (!mayBeAssigned) return refusal(Reason.ClientIdentifierNotValid);
-    if (!settings.allowZeroLengthClientid) {
+    if (!listener.allowZeroLengthClientid) {
       return { reason: Reason.UnspecifiedError, returnCode: ReturnCode.IdentifierRejected };
     }
   }

@@ -27,7 +27,11 @@ export function receiveConnect(host: Host, connection: Connection): void {
   host.counters.connects++;
   const refused = refusalOf(connect, settings, connection.listener);
   if (refused !== undefined) return refuseConnect(host, connection, refused);
-  const clientId = connect.clientId === "" ? host.newClientId() : connect.clientId;
+  const clientId = clientIdOf(host, connection, connect);
+  if (clientId === undefined) return refuseConnect(host, connection, refusal(Reason.NotAuthorized));
+  if (!clientId.startsWith(settings.clientidPrefix)) {
+    return refuseConnect(host, connection, refusal(Reason.NotAuthorized));
+  }
   const identity: Identity = {
     clientId,
     userName: connect.userName,
@@ -39,12 +43,22 @@ export function receiveConnect(host: Host, connection: Connection): void {
   connection.identity = identity;
   const reason = host.access.authenticate(
     identity,
-    connect,
+    connect.password,
     (answer) =>
       connection.resumeWith(() => authenticated(host, connection, connect, clientId, answer)),
   );
   if (reason === undefined) connection.suspend();
   else authenticated(host, connection, connect, clientId, reason);
+}
+
+/** The Client Identifier in force; undefined: it should be the user name, and there is none. */
+function clientIdOf(
+  host: Host,
+  { listener }: Connection,
+  connect: ConnectPacket,
+): string | undefined {
+  if (listener.useUsernameAsClientid) return connect.userName || undefined;
+  return connect.clientId === "" ? host.newClientId(listener.autoIdPrefix) : connect.clientId;
 }
 
 function authenticated(

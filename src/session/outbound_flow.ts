@@ -170,7 +170,9 @@ export class OutboundFlow {
       queue.shift();
       this.#queuedBytes -= entry.size;
       // What was sent before is sent again, expired or not [MQTT-4.3.3-7] [MQTT-4.4.0-1].
-      if (entry.state === EntryState.Waiting && this.#isExpired(entry)) {
+      if (
+        entry.state === EntryState.Waiting && this.#isExpired(entry) || this.#isForbidden(entry)
+      ) {
         this.#forget(entry);
         this.#host.counters.dropped++;
       } else if (entry.qos === 0) {
@@ -295,6 +297,11 @@ export class OutboundFlow {
 
   #isExpired(entry: Entry): boolean {
     return entry.message !== null && entry.message.isExpiredAt(this.#host.nowMs);
+  }
+
+  /** The client may not have it any more, sent before or not. */
+  #isForbidden({ message }: Entry): boolean {
+    return message !== null && !this.#session.mayReceive(message.topic);
   }
 
   #hasQuota(size: number): boolean {

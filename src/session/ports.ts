@@ -27,8 +27,6 @@ export interface Settings {
   readonly maxKeepalive: number;
   readonly messageSizeLimit: number;
   readonly retainAvailable: boolean;
-  readonly allowZeroLengthClientid: boolean;
-  readonly autoIdPrefix: string;
   /** Bytes that may wait unsent for one client before QoS 0 messages to it are dropped. */
   readonly maxUnsentBytes: number;
   /** Bytes of QoS 2 messages kept for one client until it releases them. */
@@ -40,6 +38,10 @@ export interface Settings {
   readonly persistentClientExpiration: number;
   readonly connectTimeoutSeconds: number;
   readonly globalMaxClients: number;
+  /** What every Client Identifier must begin with; empty: nothing. */
+  readonly clientidPrefix: string;
+  /** Retained messages are withheld when their publisher may no longer publish. */
+  readonly checkRetainSource: boolean;
   /** Log who connects and disconnects. */
   readonly connectionMessages: boolean;
   /** Seconds between updates of $SYS; 0: none. */
@@ -50,6 +52,8 @@ export interface Settings {
 
 /** What a listener says to its clients. */
 export interface ListenerSettings {
+  /** Its place in the configuration, counted from 0: by it `Access` knows the listener. */
+  readonly number: number;
   /** For the log: the port, or 0. */
   readonly port: number;
   readonly maxQos: Qos;
@@ -58,6 +62,10 @@ export interface ListenerSettings {
   /** Topic Aliases the broker sets towards one client. */
   readonly maxTopicAliasBroker: number;
   readonly acceptProtocolVersions: readonly number[];
+  readonly allowZeroLengthClientid: boolean;
+  readonly autoIdPrefix: string;
+  /** The user name takes the place of the Client Identifier. */
+  readonly useUsernameAsClientid: boolean;
 }
 
 /** What a handshake has told of the peer before its first MQTT byte. */
@@ -110,10 +118,16 @@ export type Decision<T> = T | undefined;
 export interface Access {
   /** False: `mayPublish` need not be asked. */
   readonly checksPublish: boolean;
+  /** `mayPublish` answers at once, by client and topic alone: remembered for a {@linkcode generation}. */
+  readonly publishIsRemembered: boolean;
+  /** False: `mayReceive` need not be asked. */
+  readonly checksReceive: boolean;
+  /** Changes whenever a remembered answer may have. */
+  readonly generation: number;
   /** A Reason Code: Success, or why the CONNECT is refused. */
   authenticate(
     identity: Identity,
-    connect: ConnectPacket,
+    password: Uint8Array | undefined,
     answer: (reason: number) => void,
   ): Decision<number>;
   mayPublish(
@@ -128,6 +142,10 @@ export interface Access {
     request: SubscriptionRequest,
     answer: (reason: number) => void,
   ): Decision<number>;
+  /** Asked before a message goes to a client. Remembered for a {@linkcode generation}. */
+  mayReceive(identity: Identity, topicName: string): boolean;
+  /** A Reason Code: Success, or why the UNSUBSCRIBE is refused. */
+  mayUnsubscribe(identity: Identity, filter: string): number;
 }
 
 /** Whoever gets messages: a session, or a subscriber inside this process. */
@@ -176,7 +194,8 @@ export interface Host extends OutboxHost {
   /** A bug: logged with its stack and counted. */
   fault(error: unknown, doing: string): void;
 
-  newClientId(): string;
+  /** A Client Identifier of the broker's own, with this prefix. */
+  newClientId(prefix: string): string;
   /** Takes over, resumes or makes the session of an accepted CONNECT. */
   openSession(connection: Connection, connect: ConnectPacket, clientId: string): boolean;
   /** The journal's position at which the end of the client's last session is safe; 0: it is. */

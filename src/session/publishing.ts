@@ -40,8 +40,11 @@ export function receivePublish(host: Host, connection: Connection): void {
   if (publish.retain && !host.settings.retainAvailable) {
     throw new ProtocolError(Reason.RetainNotSupported, "[MQTT-3.2.2-14] RETAIN is set");
   }
-  if (host.access.checksPublish) {
-    const allowed = mayPublish(host, connection, publish, topic);
+  const { access } = host;
+  if (access.checksPublish) {
+    const allowed = access.publishIsRemembered
+      ? connection.session!.rights.mayPublish(topic, publish)
+      : mayPublish(host, connection, publish, topic);
     if (allowed === undefined) return connection.suspend();
     if (!allowed) return refusePublish(host, connection, publish, Reason.NotAuthorized);
   }

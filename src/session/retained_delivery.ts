@@ -14,6 +14,7 @@ export class RetainedDelivery {
   readonly #qos: Qos;
   readonly #upgrade: boolean;
   readonly #identifiers: readonly number[] | null;
+  readonly #withholds: ((message: StoredMessage) => boolean) | null;
 
   constructor(
     session: Session,
@@ -22,12 +23,14 @@ export class RetainedDelivery {
     qos: Qos,
     upgrade: boolean,
     identifier: number,
+    withholds: ((message: StoredMessage) => boolean) | null,
   ) {
     this.#session = session;
     this.filter = filter;
     this.#messages = messages;
     this.#qos = qos;
     this.#upgrade = upgrade;
+    this.#withholds = withholds;
     this.#identifiers = identifier === 0 ? null : [identifier];
   }
 
@@ -43,6 +46,8 @@ export class RetainedDelivery {
       if (next.done) return "done";
       const message = next.value;
       if (message === null || message.isExpiredAt(nowMs)) continue;
+      if (!session.mayReceive(message.topic)) continue;
+      if (this.#withholds?.(message)) continue;
       const { qos } = message.publish;
       const granted = this.#upgrade || this.#qos < qos ? this.#qos : qos;
       session.deliverRetained(message, granted, this.#identifiers, nowMs);

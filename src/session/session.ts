@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { InboundFlow } from "./inbound_flow.ts";
 import { OutboundFlow } from "./outbound_flow.ts";
 import type { Host, Identity, Receiver } from "./ports.ts";
+import { Rights } from "./rights.ts";
 import type { RetainedDelivery } from "./retained_delivery.ts";
 
 /** A subscription as its session has it. */
@@ -45,8 +46,6 @@ export class Session implements Receiver {
   readonly clientId: string;
   userName = "";
   version: 3 | 4 | 5 = 4;
-  /** Of the last connection; its Will is published in this name. Null after a restart. */
-  identity: Identity | null = null;
   /** Null while the client is away. */
   connection: Connection | null = null;
   /** Seconds; 0xFFFFFFFF: never. */
@@ -62,12 +61,36 @@ export class Session implements Receiver {
   /** Number of its record; 0: it has none. */
   number = 0;
   readonly #host: Host;
+  #identity: Identity | null = null;
+  #rights: Rights | null = null;
   /** Made when the first message of QoS 1 or 2 comes, or one has to wait. */
   #outbound: OutboundFlow | null = null;
 
   constructor(host: Host, clientId: string) {
     this.#host = host;
     this.clientId = clientId;
+  }
+
+  /** Of the last connection; its Will is published in this name. Null after a restart. */
+  get identity(): Identity | null {
+    return this.#identity;
+  }
+
+  set identity(identity: Identity | null) {
+    this.#identity = identity;
+    this.#rights = null;
+  }
+
+  /** What the client may do, remembered. Only for one that has connected since the start. */
+  get rights(): Rights {
+    return this.#rights ??= new Rights(this.#host.access, this.#identity!);
+  }
+
+  /** Whether the client may get messages of that topic, as far as that is known yet. */
+  mayReceive(topic: Topic): boolean {
+    // After a restart nobody knows who it will be; what waits is looked at when it connects.
+    if (!this.#host.access.checksReceive || this.#identity === null) return true;
+    return this.rights.mayReceive(topic);
   }
 
   get outbound(): OutboundFlow {

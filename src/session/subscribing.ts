@@ -84,7 +84,10 @@ export function receiveUnsubscribe(
   packet: UnsubscribePacket,
 ): void {
   const changes = host.journal.changes;
-  const reasons = packet.filters.map((filter) => host.unsubscribe(connection.session!, filter));
+  const reasons = packet.filters.map((filter) => {
+    const allowed = host.access.mayUnsubscribe(connection.identity!, filter);
+    return allowed < 0x80 ? host.unsubscribe(connection.session!, filter) : allowed;
+  });
   const answer = subscriptionAnswer(
     PacketType.Unsuback,
     connection.version,

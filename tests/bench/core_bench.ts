@@ -10,7 +10,7 @@ import { LmdbStore } from "../../src/store/lmdb_store.ts";
 import type { Durability } from "../../src/store/journal.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
 import { connect, publish, subscribe, type Version } from "../support/packets.ts";
 import { defaultListener, defaultSettings } from "../support/world.ts";
 
@@ -37,7 +37,7 @@ class Bench {
           },
           log: (line) => console.error(line),
         },
-        access: new HookAccess({}, true, (error) => {
+        access: hookAccess({}, true, (error) => {
           throw error;
         }),
         endOfTurn: (run) => void this.#ends.push(run),

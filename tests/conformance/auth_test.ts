@@ -1,6 +1,6 @@
 /** AUTH and enhanced authentication, of which no method is offered: MQTT 5.0 sections 3.15, 4.12. */
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
 import { conformance } from "../support/conformance.ts";
 import { heard } from "../support/exchange.ts";
 import { auth, concat, connect, hex, Property, property } from "../support/packets.ts";
@@ -31,7 +31,7 @@ conformance(
   () => {
     const rejected = [[false, "0x87"], [0x86, "0x86"], [0x8a, "0x8a"]] as const;
     for (const [answer, told] of rejected) {
-      const access = new HookAccess({ authenticate: () => answer }, true, () => {});
+      const access = hookAccess({ authenticate: () => answer }, true, () => {});
       const client = new World({ access }).open().send(
         connect(5, { userName: "u", password: "p" }),
       );

@@ -85,12 +85,11 @@ conformance("MQTT-3.2.2-8", "all the refusals have reason codes of CONNACK", () 
   ];
   const world = new World({
     settings: {
-      allowZeroLengthClientid: false,
       globalMaxClients: 1,
       messageSizeLimit: 1,
       retainAvailable: false,
     },
-    listener: { maxQos: 0 },
+    listener: { maxQos: 0, allowZeroLengthClientid: false },
   });
   world.connect(5, { clientId: "first" });
   const reasons = [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
 import { conformance } from "../support/conformance.ts";
 import {
   expectClosedSilently,
@@ -23,7 +23,7 @@ const versions = [3, 4, 5] as const;
 
 /** A world whose only user is `u` with the password `p`. */
 function guarded(options: WorldOptions = {}): World {
-  const access = new HookAccess(
+  const access = hookAccess(
     {
       authenticate: ({ userName }, password) =>
         userName === "u" && new TextDecoder().decode(password) === "p",
@@ -305,7 +305,7 @@ conformance(
 );
 
 conformance("MQTT-3.1.3-6", "auto_id_prefix begins the identifiers that are assigned", () => {
-  const world = new World({ settings: { autoIdPrefix: "mine:" } });
+  const world = new World({ listener: { autoIdPrefix: "mine:" } });
   const { connack } = world.connect(5, { clientId: "" });
   const assigned = connack!.properties.find(([id]) => id === Property.assignedClientIdentifier);
   assert.match(assigned![1] as string, /^mine:[0-9A-F-]{36}$/);
@@ -315,7 +315,7 @@ conformance(
   ["MQTT-3.1.3-8", "MQTT-3.1.3-9 v3"],
   "without allow_zero_length_clientid an empty identifier is refused",
   () => {
-    const world = new World({ settings: { allowZeroLengthClientid: false } });
+    const world = new World({ listener: { allowZeroLengthClientid: false } });
     expectRefused(world.open(5).send(connect(5, { clientId: "" }), pingreq()), 0x80);
     expectRefused(world.open(4).send(connect(4, { clientId: "" }), pingreq()), 2);
     expectRefused(world.open(3).send(connect(3, { clientId: "" }), pingreq()), 2);
@@ -424,7 +424,7 @@ conformance(
   "what follows CONNECT waits while authentication takes its time",
   async () => {
     let decide: (allowed: boolean) => void = () => {};
-    const access = new HookAccess(
+    const access = hookAccess(
       {
         authenticate: ({ clientId }) =>
           clientId === "watcher" || new Promise<boolean>((resolve) => void (decide = resolve)),

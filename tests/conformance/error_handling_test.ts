@@ -1,6 +1,6 @@
 /** Malformed packets, protocol errors and faults: MQTT 5.0 section 4.13, MQTT 3.1.1 section 4.8. */
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
 import { conformance } from "../support/conformance.ts";
 import { heard, payloads } from "../support/exchange.ts";
 import { ack, concat, hex, Property, property, publish, subscribe } from "../support/packets.ts";
@@ -61,7 +61,7 @@ conformance(
   ["MQTT-4.8.0-2 v3", "MQTT-4.13.2-1"],
   "a fault while a packet is handled closes that connection, is counted, and harms no other",
   () => {
-    const access = new HookAccess({}, true, () => {});
+    const access = hookAccess({}, true, () => {});
     Object.defineProperty(access, "maySubscribe", {
       value: () => {
         throw new Error("out of luck");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
 import { conformance } from "../support/conformance.ts";
 import {
   expectClosedSilently,
@@ -146,7 +146,7 @@ conformance(
   "MQTT-3.3.5-2 v3",
   "what may not be published is acknowledged as usual, and vanishes",
   () => {
-    const access = new HookAccess(
+    const access = hookAccess(
       { authorizePublish: (_client, { topic }) => topic !== "secret" },
       true,
       (error) => {

@@ -1,6 +1,7 @@
 /** Clients that read slowly or not at all, and half-open ones: nobody waits for ever, memory is bounded. */
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
+import type { PolicyAccess } from "../../src/access/policy_access.ts";
 import { conformance } from "../support/conformance.ts";
 import { connectLasting, heard, payloads } from "../support/exchange.ts";
 import { ack, concat, connect, pingreq, publish } from "../support/packets.ts";
@@ -23,7 +24,7 @@ function scene(
     qos?: number;
     keepAliveSeconds?: number;
     maxUnsentBytes?: number;
-    access?: HookAccess;
+    access?: PolicyAccess;
   } = {},
 ): Scene {
   const drops: string[] = [];
@@ -193,7 +194,7 @@ conformance(
       const asked = new Promise<boolean>((resolve) => answers.push(resolve));
       const authorizePublish = (_client: unknown, { topic }: { topic: string }) =>
         topic === "ask" ? asked : true;
-      const access = new HookAccess({ authorizePublish }, true, () => {});
+      const access = hookAccess({ authorizePublish }, true, () => {});
       const { world, reader, publisher } = scene({ access });
       publisher.send(numbered(0, 15), publish(5, { topic: "ask", qos: 1, packetId: 9 }));
       assert.ok(publisher.isPaused);

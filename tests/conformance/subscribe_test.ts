@@ -1,6 +1,6 @@
 /** SUBSCRIBE and SUBACK: MQTT 5.0 sections 3.8 and 3.9. */
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
 import { conformance } from "../support/conformance.ts";
 import { connectLasting, heard, payloads, reconnect } from "../support/exchange.ts";
 import {
@@ -142,7 +142,7 @@ conformance(
   ],
   "one SUBACK has a code for each filter, in their order: the QoS granted or a failure",
   () => {
-    const access = new HookAccess(
+    const access = hookAccess(
       { authorizeSubscribe: (_client, { filter }) => filter === "lower" ? 0 : filter !== "no" },
       true,
       (error) => {

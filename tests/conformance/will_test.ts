@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "../support/access.ts";
 import { conformance } from "../support/conformance.ts";
 import {
   expectClosedSilently,
@@ -365,7 +365,7 @@ Deno.test("a will to $SYS or $share is not published, but to a bridge's state it
 Deno.test("a will that its client may not publish is not published", async () => {
   for (const later of [false, true]) {
     const asked: string[] = [];
-    const access = new HookAccess(
+    const access = hookAccess(
       {
         authorizePublish: ({ clientId, userName }, { topic }) => {
           asked.push(`${clientId} ${userName} ${topic}`);

@@ -8,6 +8,7 @@ import { filterMatches, topicFilter, topicName } from "./oracle.ts";
 interface Client {
   readonly name: string;
   isReady: boolean;
+  mayReceive(): boolean;
 }
 
 interface Held {
@@ -20,7 +21,11 @@ interface Held {
   readonly identifier: number;
 }
 
-const clients: Client[] = ["x", "y", "z"].map((name) => ({ name, isReady: true }));
+const clients: Client[] = ["x", "y", "z"].map((name) => ({
+  name,
+  isReady: true,
+  mayReceive: () => true,
+}));
 const change = fc.record({
   client: fc.constantFrom(...clients),
   filter: topicFilter,
@@ -136,22 +141,35 @@ Deno.test("a tree from which all is removed matches nothing and counts nothing",
 
 Deno.test("a group gives each message to the next member, past those who are away", () => {
   const tree = new SubscriptionTree<Client>(false);
-  const members = ["1", "2", "3"].map((name) => ({ name, isReady: true }));
+  const members: Client[] = ["1", "2", "3"].map((name) => ({
+    name,
+    isReady: true,
+    mayReceive: () => true,
+  }));
   for (const subscriber of members) {
     const options = { qos: 0 as const, noLocal: false, retainAsPublished: false, identifier: 0 };
     tree.subscribe("a", { subscriber, ...options }, "g");
   }
-  const [group] = tree.route(new TopicTable(10, 1).named("a")).groups;
+  const topic = new TopicTable(10, 1).named("a");
+  const [group] = tree.route(topic).groups;
   const next = (count: number) =>
-    Array.from({ length: count }, () => group.choose()!.subscriber.name).join("");
+    Array.from({ length: count }, () => group.choose(topic)!.subscriber.name).join("");
   assert.equal(next(4), "1231");
   members[1].isReady = false;
   assert.equal(next(4), "3131");
   members[0].isReady = members[2].isReady = false;
   assert.equal(new Set(next(3)).size, 3, "with nobody there it is each one's turn all the same");
+  members[0].mayReceive = () => false;
+  assert.equal(next(4), "2323", "who may not have it is passed over");
+  members[2].isReady = true;
+  assert.equal(next(2), "33");
+  members[0].isReady = true;
+  assert.equal(next(2), "33", "who is there and may not have it is no choice");
   group.delete(members[0]);
   group.delete(members[1]);
   assert.equal(next(2), "33");
+  members[2].mayReceive = () => false;
+  assert.equal(group.choose(topic), undefined);
 });
 
 Deno.test("only $share/NAME/FILTER with a name and a filter is a Shared Subscription", () => {

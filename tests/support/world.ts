@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { HookAccess } from "../../src/access/hooks.ts";
+import { hookAccess } from "./access.ts";
 import { Broker, type Observer, type Ports } from "../../src/broker/broker.ts";
 import type { LogType } from "../../src/log.ts";
 import type { Connection } from "../../src/session/connection.ts";
@@ -27,8 +27,6 @@ export const defaultSettings: Settings = {
   maxKeepalive: 0,
   messageSizeLimit: 0,
   retainAvailable: true,
-  allowZeroLengthClientid: true,
-  autoIdPrefix: "auto-",
   maxUnsentBytes: 4_194_304,
   maxUnreleasedBytes: 16_777_216,
   strictReceiveMaximum: false,
@@ -37,17 +35,23 @@ export const defaultSettings: Settings = {
   persistentClientExpiration: 0,
   connectTimeoutSeconds: 30,
   globalMaxClients: 0,
+  clientidPrefix: "",
+  checkRetainSource: false,
   connectionMessages: true,
   sysInterval: 0,
   retainExpiryInterval: 0,
 };
 
 export const defaultListener: ListenerSettings = {
+  number: 0,
   port: 1883,
   maxQos: 2,
   maxTopicAlias: 10,
   maxTopicAliasBroker: 10,
   acceptProtocolVersions: [3, 4, 5],
+  allowZeroLengthClientid: true,
+  autoIdPrefix: "auto-",
+  useUsernameAsClientid: false,
 };
 
 export interface WorldOptions {
@@ -94,7 +98,7 @@ export class World {
         log: (line) => void this.log.push(line),
       },
       access: options.access ??
-        new HookAccess({}, true, (error) => {
+        hookAccess({}, true, (error) => {
           throw error;
         }),
       endOfTurn: (run) => void this.#turnEnds.push(run),
