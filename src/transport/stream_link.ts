@@ -17,6 +17,16 @@ export interface ByteStream {
   write(bytes: Uint8Array): Promise<number>;
   closeWrite(): Promise<void>;
   close(): void;
+  /**
+   * The last read used up its buffer, so that more may be there at once. For streams that hand over
+   * fewer bytes than they read; without it the length tells.
+   */
+  readonly filled?: boolean;
+}
+
+/** What the peer did wrong below MQTT, found out while reading: its connection ends with this text. */
+export class TransportError extends Error {
+  override readonly name = "TransportError";
 }
 
 /** Whoever handles the bytes: a connection of the core. */
@@ -95,7 +105,9 @@ export class StreamLink implements Link {
         if (!this.#isEnding) endpoint.receive(buffer, length);
         // A read that fills the small buffer moves the connection to a large one.
         if (large === null) {
-          if (length === IDLE_BUFFER_BYTES) large = borrowBuffer(LARGEST_BUFFER);
+          if (length === IDLE_BUFFER_BYTES || this.#stream.filled === true) {
+            large = borrowBuffer(LARGEST_BUFFER);
+          }
         } else if (length > IDLE_BUFFER_BYTES) quiet = 0;
         else if (++quiet === QUIET_READS) {
           returnBuffer(large);
@@ -104,8 +116,11 @@ export class StreamLink implements Link {
         }
       }
     } catch (error) {
-      if (!isNetworkError(error)) this.#host.fault(error, "reading from a connection");
-      ending = this.#isClosed ? undefined : "connection lost";
+      if (error instanceof TransportError) ending = error.message;
+      else {
+        if (!isNetworkError(error)) this.#host.fault(error, "reading from a connection");
+        ending = this.#isClosed ? undefined : "connection lost";
+      }
     }
     returnIdleBuffer(small);
     if (large !== null) returnBuffer(large);
@@ -193,7 +208,7 @@ export class StreamLink implements Link {
 }
 
 /** What a socket does to us, as opposed to what we do wrong. */
-function isNetworkError(error: unknown): boolean {
+export function isNetworkError(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset ||
     error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.BadResource ||
