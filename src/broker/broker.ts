@@ -4,7 +4,8 @@ import type { StoredMessage } from "../routing/stored_message.ts";
 import { SubscriptionTree } from "../routing/subscription_tree.ts";
 import type { Topic } from "../routing/topic.ts";
 import { TopicTable } from "../routing/topic_table.ts";
-import { Connection, type FrameLimits } from "../session/connection.ts";
+import { ClientConnection } from "../session/client_connection.ts";
+import type { Connection, FrameLimits } from "../session/connection.ts";
 import { mayBePublished } from "../session/publishing.ts";
 import { limitsAfterConnect, limitsBeforeConnect } from "../session/frame_limits.ts";
 import type {
@@ -187,7 +188,7 @@ export class Broker implements Host {
   /** A socket was accepted. The caller then hands its bytes to the connection. */
   accept(link: Link, listener: ListenerSettings): Connection {
     this.counters.sockets++;
-    const connection = new Connection(this, link, listener, this.#limits);
+    const connection = new ClientConnection(this, link, listener, this.#limits);
     this.connections.add(connection);
     connection.deadline = this.#deadlines.set(
       this.nowMs + this.settings.connectTimeoutSeconds * 1000,

@@ -1,31 +1,22 @@
 import { printable } from "../log.ts";
-import { Acknowledgement, readDisconnect } from "../wire/acknowledgement.ts";
-import { disconnect, PINGRESP } from "../wire/answers.ts";
-import { UnsupportedVersion } from "../wire/connect_packet.ts";
 import { Frame, type PartialFrame } from "../wire/frame_reader.ts";
 import { Outbox } from "../wire/outbox.ts";
-import { PacketType, type Version } from "../wire/packet_type.ts";
-import { malformed, ProtocolError, protocolError, unanswered } from "../wire/protocol_error.ts";
+import type { Version } from "../wire/packet_type.ts";
+import { ProtocolError } from "../wire/protocol_error.ts";
 import type { Publish, TopicName } from "../wire/publish.ts";
-import { Reason, reasonText } from "../wire/reason.ts";
-import { readSubscribe, readUnsubscribe } from "../wire/subscribe_packet.ts";
-import { refusalFor } from "./connect.ts";
-import { receiveConnect, refuseConnect } from "./connecting.ts";
 import { delivery } from "./delivery.ts";
 import type { Entry } from "./entry.ts";
+import type { TopicMapping } from "./mount_point.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
-import { receivePublish, receivePubrel } from "./publishing.ts";
 import type { Session } from "./session.ts";
-import { receiveSubscribe, receiveUnsubscribe } from "./subscribing.ts";
 import type { IncomingTopicAliases } from "./topic_aliases.ts";
 
-type State = "awaiting CONNECT" | "connected" | "closed";
+/** Opening: CONNECT or its answer is awaited. */
+type State = "opening" | "connected" | "closed";
 
 /** Answers that may wait for a commit before a client is read no further. */
 const HELD_MAXIMUM = 65_536;
-
-const acknowledgement = new Acknowledgement();
 
 /** Limits of frames, the same for all connections. */
 export interface FrameLimits {
@@ -34,12 +25,14 @@ export interface FrameLimits {
 }
 
 /**
- * One Network Connection: what its packets mean, from CONNECT to the end. Synchronous: bytes come in
- * by {@linkcode receive}, bytes go out by the outbox, at the end of the turn.
+ * One Network Connection, whichever of the two ends is the client: {@linkcode ClientConnection} is one
+ * that a client has opened, a bridge's is one that this broker has. Synchronous: bytes come in by
+ * {@linkcode receive}, bytes go out by the outbox, at the end of the turn.
  */
-export class Connection implements HeldOutput {
+export abstract class Connection implements HeldOutput {
   readonly outbox: Outbox;
   readonly link: Link;
+  /** What this side says to its peer. */
   readonly listener: ListenerSettings;
   /** Until CONNECT has told, what an answer would be written in. */
   version: Version = 4;
@@ -47,6 +40,8 @@ export class Connection implements HeldOutput {
   session: Session | null = null;
   /** The client is a bridge of a foreign broker: its subscriptions are No Local. */
   isBridge = false;
+  /** The client's names of topics; null: they are the broker's. */
+  mapping: TopicMapping | null = null;
   /** Topic Aliases the client has set; null: none yet. */
   aliases: IncomingTopicAliases | null = null;
   /** Messages in flight to the client at a time: its Receive Maximum and ours. */
@@ -72,25 +67,31 @@ export class Connection implements HeldOutput {
   /** In the host's list of connections with held acknowledgements. */
   isHolding = false;
 
-  readonly #host: Host;
-  readonly #limits: FrameLimits;
   /** The beginning of a packet that was cut by the end of a chunk. */
   #partial: PartialFrame | null = null;
   /** Packets that came while an answer of `Access` is awaited. */
   #rest: Uint8Array | null = null;
-  #state: State = "awaiting CONNECT";
+  #state: State = "opening";
   /** A question to `Access` is open; nothing more is read until its answer. */
-  #suspended = false;
+  protected isSuspended = false;
   #held: HeldAcks | null = null;
 
-  constructor(host: Host, link: Link, listener: ListenerSettings, limits: FrameLimits) {
-    this.#host = host;
+  constructor(
+    protected readonly host: Host,
+    link: Link,
+    listener: ListenerSettings,
+    protected readonly limits: FrameLimits,
+    outbox: Outbox = new Outbox(host),
+  ) {
     this.link = link;
     this.listener = listener;
-    this.#limits = limits;
-    this.outbox = new Outbox(host);
+    this.outbox = outbox;
     this.outbox.sink = link;
     this.lastPacketAtMs = host.nowMs;
+  }
+
+  get isOpening(): boolean {
+    return this.#state === "opening";
   }
 
   get isConnected(): boolean {
@@ -103,7 +104,7 @@ export class Connection implements HeldOutput {
 
   /** More waits for this receiver than it should; publishers are slowed down. */
   get isCongested(): boolean {
-    return this.outbox.waiting > this.#host.settings.maxUnsentBytes / 4;
+    return this.outbox.waiting > this.host.settings.maxUnsentBytes / 4;
   }
 
   /** Its own answers pile up, unread or held for a commit; it is to make no more of them. */
@@ -114,9 +115,9 @@ export class Connection implements HeldOutput {
   /** Handles what the peer sent. The bytes may be reused afterwards. */
   receive(chunk: Uint8Array, length: number): void {
     if (this.#state === "closed") return;
-    this.#host.counters.bytesReceived += length;
+    this.host.counters.bytesReceived += length;
     this.#run(chunk, length);
-    this.#host.inputHandled(this);
+    this.host.inputHandled(this);
   }
 
   /** The peer has closed, or the socket has failed. */
@@ -127,7 +128,7 @@ export class Connection implements HeldOutput {
   /** The transport has written everything it took. */
   drained(): void {
     this.isStalled = false;
-    this.progressAtMs = this.#host.nowMs;
+    this.progressAtMs = this.host.nowMs;
     if (this.waiters !== null && !this.isCongested) this.releaseWaiters();
     if (this.waitsForItself && !this.isBehind) {
       this.waitsForItself = false;
@@ -149,29 +150,29 @@ export class Connection implements HeldOutput {
 
   /** Reads on, unless there is another reason to wait. */
   #readOn() {
-    const waits = this.#suspended || this.waitsForItself || this.waitsForReceiver;
+    const waits = this.isSuspended || this.waitsForItself || this.waitsForReceiver;
     if (waits || this.#state === "closed") return;
-    this.lastPacketAtMs = this.#host.nowMs;
+    this.lastPacketAtMs = this.host.nowMs;
     this.link.resume();
   }
 
-  /**
-   * Looks at the time: without a CONNECT in time, or without a packet for one and a half times Keep
-   * Alive [MQTT-3.1.2-22], the connection ends. Returns when to look again.
-   */
-  due(nowMs: number): number {
-    if (this.#state === "awaiting CONNECT") {
-      this.close({ sendWill: false });
-      return Infinity;
-    }
-    if (this.keepAliveMs === 0) return Infinity;
-    // Whoever is not read cannot be told from the silent; its time begins anew when it is.
-    if (this.#suspended || this.waitsForReceiver) return nowMs + this.keepAliveMs * 1.5;
-    const dueAtMs = this.lastPacketAtMs + this.keepAliveMs * 1.5;
-    if (nowMs < dueAtMs) return dueAtMs;
-    this.disconnect(Reason.KeepAliveTimeout);
-    return Infinity;
-  }
+  /** Handles the packet that the host's reader has found. @throws {ProtocolError} */
+  protected abstract handle(): void;
+
+  /** The peer broke the protocol. */
+  protected abstract failed(error: ProtocolError): void;
+
+  /** The reader takes no more of what comes: `frame` says why. */
+  protected abstract refused(frame: number): void;
+
+  /** Logs that the connection has ended; without a text as it should. */
+  protected abstract logEnding(text: string | undefined): void;
+
+  /** Looks at the time. Returns when to look again. */
+  abstract due(nowMs: number): number;
+
+  /** Ends the connection, with a DISCONNECT where the peer can be told. */
+  abstract disconnect(reason: number, options?: { sendWill?: boolean; text?: string }): void;
 
   /** Sends a QoS 0 message, or drops it when too much waits already. */
   sendQos0(
@@ -182,10 +183,10 @@ export class Connection implements HeldOutput {
     expirySeconds: number,
   ): void {
     const { outbox } = this;
-    const waiting = outbox.waiting, maximum = this.#host.settings.maxUnsentBytes;
+    const waiting = outbox.waiting, maximum = this.host.settings.maxUnsentBytes;
     if (waiting > maximum / 4) {
-      if (waiting > maximum) return this.#host.dropped(this.session!, "does not read");
-      if (!this.isStalled) this.#host.congested(this);
+      if (waiting > maximum) return this.host.dropped(this.session!, "does not read");
+      if (!this.isStalled) this.host.congested(this);
     }
     delivery.qos = 0;
     delivery.retain = retain;
@@ -198,7 +199,7 @@ export class Connection implements HeldOutput {
 
   /** Sends an acknowledgement when what it promises is safe. `kept`: this turn kept something of it. */
   acknowledge(type: number, packetId: number, reason: number, kept = false): void {
-    const { journal } = this.#host;
+    const { journal } = this.host;
     const position = kept ? journal.position : 0;
     const held = this.#held;
     if (position <= journal.committed && (held === null || held.isEmpty)) {
@@ -215,7 +216,7 @@ export class Connection implements HeldOutput {
 
   /** Sends a QoS 2 PUBLISH once its Packet Identifier is safe; one of QoS 1 behind those held. */
   transmitWhenSafe(entry: Entry): void {
-    const { journal } = this.#host;
+    const { journal } = this.host;
     const held = this.#held;
     if (journal.position <= journal.committed && (held === null || held.isEmpty)) {
       this.session!.outbound.transmitHeld(entry);
@@ -247,8 +248,8 @@ export class Connection implements HeldOutput {
     const session = this.session;
     if (session === null) return;
     for (let next = session.retainedDeliveries?.[0]; next !== undefined;) {
-      const result = next.feed(this.#host.nowMs);
-      if (result === "later") return this.#host.continueLater(this);
+      const result = next.feed(this.host.nowMs);
+      if (result === "later") return this.host.continueLater(this);
       if (result === "waits") return;
       session.retainedDeliveries!.shift();
       next = session.retainedDeliveries![0];
@@ -263,173 +264,59 @@ export class Connection implements HeldOutput {
     }
   }
 
-  /** Ends the connection with a DISCONNECT where MQTT 5 allows one. */
-  disconnect(reason: number, options: { sendWill?: boolean; text?: string } = {}): void {
-    if (this.#state === "connected" && this.version === 5) {
-      this.outbox.packet(disconnect(reason));
-    }
-    this.close({ sendWill: options.sendWill ?? true, text: options.text ?? reasonText(reason) });
-  }
-
   /** Ends the connection. `text` goes to the log; without it the client said goodbye. */
   close(options: { sendWill: boolean; text?: string }): void {
     if (this.#state === "closed") return;
     const wasConnected = this.#state === "connected";
     this.#state = "closed";
     this.#held = null;
-    if (wasConnected && this.logsConnections) {
-      const ending = options.text === undefined
-        ? "disconnected."
-        : `disconnected: ${options.text}.`;
-      this.#host.log("notice", `Client ${this.name} [${this.link.remoteAddress}] ${ending}`);
-    }
+    if (wasConnected && this.logsConnections) this.logEnding(options.text);
     this.releaseWaiters();
-    this.#host.connectionEnded(this, options.sendWill, options.text);
+    this.host.connectionEnded(this, options.sendWill, options.text);
     this.link.end();
   }
 
   #run(chunk: Uint8Array, length: number) {
-    const { reader } = this.#host;
-    reader.limits = this.#state === "connected" ? this.#limits.after : this.#limits.before;
+    const { reader } = this.host;
+    reader.limits = this.#state === "connected" ? this.limits.after : this.limits.before;
     reader.feed(chunk, length, this.#partial);
     try {
-      while (!this.#suspended) {
+      while (!this.isSuspended) {
         const frame = reader.next();
         if (frame === Frame.Complete) {
-          this.lastPacketAtMs = this.#host.nowMs;
-          this.#packet();
+          this.lastPacketAtMs = this.host.nowMs;
+          this.handle();
           // Set by what the packet did; the compiler takes it for unchanged.
           if ((this.#state as State) === "closed") return;
         } else if (frame === Frame.None) {
           this.#partial = reader.partial;
           return;
-        } else return this.#refuseFrame(frame);
+        } else return this.refused(frame);
       }
       this.#partial = null;
       this.#rest = reader.takeRest();
     } catch (error) {
-      if (error instanceof ProtocolError) this.#failed(error);
+      if (error instanceof ProtocolError) this.failed(error);
       else {
-        this.#host.fault(error, `handling a packet of ${this.name}`);
+        this.host.fault(error, `handling a packet of ${this.name}`);
         this.close({ sendWill: true, text: "internal error" });
       }
     }
   }
 
-  #packet() {
-    const { firstByte } = this.#host.reader;
-    const type = firstByte >> 4;
-    this.#host.counters.packetsReceived++;
-    if (type === PacketType.Publish) return receivePublish(this.#host, this);
-    if (this.#state === "awaiting CONNECT") return receiveConnect(this.#host, this);
-    if (this.#host.logs("debug")) {
-      this.#host.log("debug", `Received packet type ${type} from ${this.name}`);
-    }
-    const { bytes, bodyStart, end } = this.#host.reader;
-    this.#checkFlags(type, firstByte & 0x0f);
-    switch (type) {
-      case PacketType.Puback:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
-        return this.session!.outbound.puback(acknowledgement.packetId);
-      case PacketType.Pubrec:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
-        return this.session!.outbound.pubrec(acknowledgement.packetId, acknowledgement.reason);
-      case PacketType.Pubrel:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
-        return receivePubrel(this.#host, this, acknowledgement.packetId);
-      case PacketType.Pubcomp:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
-        return this.session!.outbound.pubcomp(acknowledgement.packetId);
-      case PacketType.Subscribe:
-        return receiveSubscribe(
-          this.#host,
-          this,
-          readSubscribe(bytes, bodyStart, end, this.version),
-        );
-      case PacketType.Unsubscribe:
-        return receiveUnsubscribe(
-          this.#host,
-          this,
-          readUnsubscribe(bytes, bodyStart, end, this.version),
-        );
-      case PacketType.Pingreq:
-        if (bodyStart !== end) throw unanswered("PINGREQ with a body");
-        return this.outbox.packet(PINGRESP);
-      case PacketType.Disconnect:
-        return this.#disconnected(bytes, bodyStart, end);
-      case PacketType.Pingresp:
-        if (bodyStart !== end) throw unanswered("PINGRESP with a body");
-        throw protocolError("PINGRESP from a client");
-      default:
-        // CONNACK, SUBACK, UNSUBACK; and AUTH, as no authentication method is in use [MQTT-4.12.0-6]
-        throw protocolError(`packet type ${type} from a client`);
-    }
-  }
-
-  /** [MQTT-2.1.3-1]; MQTT 3.1 does not say it. */
-  #checkFlags(type: number, flags: number) {
-    if (this.version === 3) return;
-    const withTwo = type === PacketType.Pubrel || type === PacketType.Subscribe ||
-      type === PacketType.Unsubscribe;
-    if (flags === (withTwo ? 2 : 0)) return;
-    const text = `[MQTT-2.1.3-1] flags ${flags} of packet type ${type}`;
-    const asProtocolError = type === PacketType.Pubrel || type === PacketType.Disconnect ||
-      type === PacketType.Auth || type === PacketType.Connack;
-    throw asProtocolError ? protocolError(text) : malformed(text);
-  }
-
-  #refuseFrame(frame: number) {
-    this.#host.counters.protocolErrors++;
-    const type = this.#host.reader.firstByte >> 4;
-    if (this.#state !== "connected" || frame === Frame.Malformed || type === PacketType.Connect) {
-      return this.close({ sendWill: true, text: "protocol error" });
-    }
-    this.disconnect(type === 0 ? Reason.ProtocolError : Reason.PacketTooLarge);
-  }
-
-  #failed(error: ProtocolError) {
-    this.#host.counters.protocolErrors++;
-    if (this.#host.logs("debug")) {
-      this.#host.log("debug", `${this.name} [${this.link.remoteAddress}]: ${error.message}`);
-    }
-    if (this.#state === "awaiting CONNECT") {
-      if (!error.answered) return this.close({ sendWill: false });
-      if (error instanceof UnsupportedVersion) this.version = error.answerIn;
-      return refuseConnect(this.#host, this, refusalFor(error));
-    }
-    if (error.answered) this.disconnect(error.reason);
-    else this.close({ sendWill: true, text: reasonText(error.reason) });
-  }
-
   /** Sends a SUBACK or UNSUBACK when what it promises is safe; `after` follows it. */
   answerWhenSafe(packet: Uint8Array, kept: boolean, after: (() => void) | null): void {
-    const { journal } = this.#host;
+    const { journal } = this.host;
     const position = kept ? journal.position : 0;
     if (position <= journal.committed && (this.#held === null || this.#held.isEmpty)) {
       this.answer(packet, after);
     } else this.#holding().addAnswer(position, packet, after);
   }
 
-  #disconnected(bytes: Uint8Array, bodyStart: number, end: number) {
-    const packet = readDisconnect(bytes, bodyStart, end, this.version);
-    const session = this.session!;
-    if (packet.sessionExpirySeconds >= 0) {
-      if (session.sessionExpirySeconds === 0 && packet.sessionExpirySeconds > 0) {
-        throw protocolError("[MQTT-3.14.2-2] Session Expiry Interval raised from 0");
-      }
-      session.sessionExpirySeconds = packet.sessionExpirySeconds;
-      this.#host.lastingChanged(session);
-    }
-    const sendWill = this.version === 5 && packet.reason !== Reason.Success;
-    this.close({ sendWill });
-  }
-
-  // Waiting
-
   /** CONNECT is accepted: from now on all packets are admitted. */
   accepted(): void {
     this.#state = "connected";
-    this.#host.reader.limits = this.#limits.after;
+    this.host.reader.limits = this.limits.after;
   }
 
   /** Sends a packet, and does what follows it, once a position is committed. */
@@ -439,41 +326,41 @@ export class Connection implements HeldOutput {
 
   /** Reads no further until the answer to a question has come. */
   suspend(): void {
-    this.#suspended = true;
+    this.isSuspended = true;
     this.link.pause();
   }
 
   /** The answer of `Access` has come, in a turn of its own. */
   resumeWith(act: () => void): void {
     if (this.#state === "closed") return;
-    this.#suspended = false;
+    this.isSuspended = false;
     try {
       act();
       // `act` may have asked the next question.
-      if (this.#suspended as boolean) return;
+      if (this.isSuspended as boolean) return;
       const rest = this.#rest!;
       this.#rest = null;
       this.#run(rest, rest.length);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#failed(error);
+      this.failed(error);
     } finally {
       this.#readOn();
-      this.#host.inputHandled(this);
+      this.host.inputHandled(this);
     }
   }
 
   #holding(): HeldAcks {
     if (!this.isHolding) {
       this.isHolding = true;
-      this.#host.holds(this);
+      this.host.holds(this);
     }
     return this.#held ??= new HeldAcks();
   }
 
   /** Whether it is logged who comes and goes. */
   get logsConnections(): boolean {
-    return this.#host.settings.connectionMessages && this.#host.logs("notice");
+    return this.host.settings.connectionMessages && this.host.logs("notice");
   }
 
   /** For the log. */
