@@ -47,5 +47,6 @@ export function listenerSettingsOf(
     allowZeroLengthClientid: global.allowZeroLengthClientid,
     autoIdPrefix: global.autoIdPrefix,
     useUsernameAsClientid: false,
+    mountPoint: "",
   };
 }

@@ -11,6 +11,7 @@ import {
   refusalOf,
 } from "./connect.ts";
 import type { Connection } from "./connection.ts";
+import { MountPoint } from "./mount_point.ts";
 import type { Host, Identity } from "./ports.ts";
 import { OutgoingTopicAliases } from "./topic_aliases.ts";
 
@@ -84,6 +85,8 @@ function authenticated(
   if (packet(false).length > connect.maximumPacketSize) {
     return connection.close({ sendWill: false });
   }
+  const { mountPoint } = connection.listener;
+  if (mountPoint !== "") connect = mount(host, connection, connect, mountPoint);
   connection.accepted();
   connection.sendQuota = Math.min(connect.receiveMaximum, settings.maxInflightMessages || 0xffff);
   const aliases = Math.min(connect.topicAliasMaximum, connection.listener.maxTopicAliasBroker);
@@ -104,6 +107,19 @@ function authenticated(
     packet(present),
     () => connection.resumeWith(() => started(host, connection, connect, clientId)),
   );
+}
+
+/** The client's topics stand below the mount point, and so does that of its Will. */
+function mount(
+  host: Host,
+  connection: Connection,
+  connect: ConnectPacket,
+  prefix: string,
+): ConnectPacket {
+  connection.mapping = connection.outbox.names = new MountPoint(prefix, host.topics);
+  const { will } = connect;
+  if (will === undefined) return connect;
+  return { ...connect, will: { ...will, topicName: prefix + will.topicName } };
 }
 
 function started(

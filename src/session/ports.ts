@@ -66,6 +66,8 @@ export interface ListenerSettings {
   readonly autoIdPrefix: string;
   /** The user name takes the place of the Client Identifier. */
   readonly useUsernameAsClientid: boolean;
+  /** In front of all topics of its clients, who do not see it; empty: nothing. */
+  readonly mountPoint: string;
 }
 
 /** What a handshake has told of the peer before its first MQTT byte. */

@@ -6,6 +6,7 @@ import { malformed, ProtocolError, protocolError } from "../wire/protocol_error.
 import type { Publish } from "../wire/publish.ts";
 import { Reason, reasonText } from "../wire/reason.ts";
 import type { Connection } from "./connection.ts";
+import type { TopicMapping } from "./mount_point.ts";
 import type { Host } from "./ports.ts";
 import type { Session } from "./session.ts";
 import { IncomingTopicAliases } from "./topic_aliases.ts";
@@ -30,10 +31,11 @@ export function receivePublish(host: Host, connection: Connection): void {
   const { counters } = host;
   counters.publishesReceived++;
   counters.publishBytesReceived += publish.end - publish.payloadStart;
-  const topic = publish.topicAlias < 0
+  const named = publish.topicAlias < 0
     ? host.topics.lookup(publish.bytes, publish.topicStart, publish.topicEnd)
     : aliased(host, connection, publish);
-  if (topic === null) throw malformed("[MQTT-3.3.2-2] not a Topic Name");
+  if (named === null) throw malformed("[MQTT-3.3.2-2] not a Topic Name");
+  const topic = connection.mapping === null ? named : mapped(connection.mapping, publish, named);
   if (publish.qos > connection.listener.maxQos) {
     throw new ProtocolError(Reason.QosNotSupported, "[MQTT-3.2.2-11] QoS above Maximum QoS");
   }
@@ -49,6 +51,14 @@ export function receivePublish(host: Host, connection: Connection): void {
     if (!allowed) return refusePublish(host, connection, publish, Reason.NotAuthorized);
   }
   publishAllowed(host, connection, publish, topic);
+}
+
+/** The broker's name for what the client has named otherwise. @throws {ProtocolError} */
+function mapped(mapping: TopicMapping, publish: Publish, named: Topic): Topic {
+  const topic = mapping.incoming(named);
+  if (topic === null) throw malformed("[MQTT-1.5.4-1] too long with its mount point");
+  publish.verbatim = false;
+  return topic;
 }
 
 /** Asks `Access`; while the answer is awaited the message is kept in a copy. */

@@ -1,8 +1,13 @@
 import { subscriptionAnswer } from "../wire/answers.ts";
 import { PacketType } from "../wire/packet_type.ts";
 import { protocolError } from "../wire/protocol_error.ts";
-import type { SubscribePacket, UnsubscribePacket } from "../wire/subscribe_packet.ts";
+import type {
+  SubscribePacket,
+  SubscriptionRequest,
+  UnsubscribePacket,
+} from "../wire/subscribe_packet.ts";
 import type { Connection } from "./connection.ts";
+import { mountedFilter } from "./mount_point.ts";
 import type { Host } from "./ports.ts";
 
 /** What a client subscribes to: SUBSCRIBE and UNSUBSCRIBE. */
@@ -16,7 +21,7 @@ export function receiveSubscribe(
 ): void {
   const { access } = host;
   for (let index = granted.length; index < packet.subscriptions.length; index++) {
-    const request = packet.subscriptions[index];
+    const request = mounted(connection, packet.subscriptions[index]);
     if (request.noLocal && request.filter.startsWith("$share/")) {
       throw protocolError("[MQTT-3.8.3-4] No Local on a Shared Subscription");
     }
@@ -48,7 +53,7 @@ function subscribed(
     if (granted[index] >= 0x80) return refusal(connection, granted[index]);
     const qos = Math.min(granted[index], asked.qos, connection.listener.maxQos) as 0 | 1 | 2;
     const request = {
-      ...asked,
+      ...mounted(connection, asked),
       qos,
       noLocal: asked.noLocal || connection.isBridge,
     };
@@ -72,6 +77,11 @@ function subscribed(
   });
 }
 
+function mounted({ listener }: Connection, request: SubscriptionRequest): SubscriptionRequest {
+  if (listener.mountPoint === "") return request;
+  return { ...request, filter: mountedFilter(listener.mountPoint, request.filter) };
+}
+
 /** MQTT 3 knows one way to refuse. */
 function refusal(connection: Connection, reason: number): number {
   return connection.version === 5 ? reason : 0x80;
@@ -84,7 +94,9 @@ export function receiveUnsubscribe(
   packet: UnsubscribePacket,
 ): void {
   const changes = host.journal.changes;
-  const reasons = packet.filters.map((filter) => {
+  const { mountPoint } = connection.listener;
+  const reasons = packet.filters.map((asked) => {
+    const filter = mountPoint === "" ? asked : mountedFilter(mountPoint, asked);
     const allowed = host.access.mayUnsubscribe(connection.identity!, filter);
     return allowed < 0x80 ? host.unsubscribe(connection.session!, filter) : allowed;
   });

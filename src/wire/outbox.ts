@@ -52,6 +52,11 @@ export interface OutgoingAliases {
   isNew: boolean;
 }
 
+/** The receiver knows topics by other names. */
+export interface OutgoingNames {
+  outgoing(topic: TopicName): TopicName;
+}
+
 /** Bytes to be written, and the pooled buffer they stand in, if it is one. */
 interface Part {
   readonly bytes: Uint8Array;
@@ -68,6 +73,8 @@ export class Outbox {
   /** The client's Maximum Packet Size; larger messages are not sent to it [MQTT-3.1.2-24]. */
   maximumPacketSize = 0xffff_ffff;
   aliases: OutgoingAliases | null = null;
+  /** Null: topics go out under the names they have. */
+  names: OutgoingNames | null = null;
   /** Whoever takes the bytes. */
   sink: { flush(): void } | null = null;
   /** In the host's list of outboxes to be flushed. */
@@ -102,6 +109,8 @@ export class Outbox {
   publish(message: Publish, topic: TopicName, delivery: Delivery): boolean {
     const mqtt5 = this.version === 5;
     const { qos, packetId } = delivery;
+    const { names } = this;
+    if (names !== null) return this.#compose(message, names.outgoing(topic), delivery, mqtt5);
     const isVerbatim = message.verbatim && (message.version === 5) === mqtt5 &&
       (message.qos === 0) === (qos === 0) &&
       (!mqtt5 ||

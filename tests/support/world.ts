@@ -52,6 +52,7 @@ export const defaultListener: ListenerSettings = {
   allowZeroLengthClientid: true,
   autoIdPrefix: "auto-",
   useUsernameAsClientid: false,
+  mountPoint: "",
 };
 
 export interface WorldOptions {
@@ -166,15 +167,19 @@ export class World {
   }
 
   /** A socket, before CONNECT. */
-  open(version: packets.Version = 5): FakeClient {
-    const client = new FakeClient(this, version);
+  open(version: packets.Version = 5, listener: ListenerSettings = this.listener): FakeClient {
+    const client = new FakeClient(this, version, listener);
     this.run();
     return client;
   }
 
   /** A client whose CONNECT was accepted; its CONNACK is in `connack`. */
-  connect(version: packets.Version, fields: packets.ConnectFields = {}): FakeClient {
-    const client = this.open(version);
+  connect(
+    version: packets.Version,
+    fields: packets.ConnectFields = {},
+    listener: ListenerSettings = this.listener,
+  ): FakeClient {
+    const client = this.open(version, listener);
     client.send(packets.connect(version, fields));
     const [connack] = client.receive();
     assert.equal(connack?.type, "connack", "a CONNACK was expected");
@@ -200,10 +205,10 @@ export class FakeClient implements Link {
   #received: number[] = [];
   #waiting: Uint8Array[] = [];
 
-  constructor(world: World, version: packets.Version) {
+  constructor(world: World, version: packets.Version, listener: ListenerSettings) {
     this.world = world;
     this.version = version;
-    this.connection = world.broker.accept(this, world.listener);
+    this.connection = world.broker.accept(this, listener);
   }
 
   /** The broker does not read at the moment. */
