@@ -11,6 +11,7 @@ import { limitsAfterConnect, limitsBeforeConnect } from "../session/frame_limits
 import type {
   Access,
   Counters,
+  Deadline,
   Host,
   Link,
   ListenerSettings,
@@ -73,6 +74,10 @@ export interface Observer {
   dropped(session: Session, reason: string): void;
 }
 
+function frameLimits(settings: Settings): FrameLimits {
+  return { before: limitsBeforeConnect(settings), after: limitsAfterConnect(settings) };
+}
+
 /** Interned Topic Names; each weighs some 200 bytes and its name twice. */
 const TOPICS_MAXIMUM = 100_000;
 const JOURNAL_TICK_MS = 100;
@@ -82,7 +87,8 @@ const JOURNAL_TICK_MS = 100;
  * what it makes leaves at the end of the turn, disk first.
  */
 export class Broker implements Host {
-  readonly settings: Settings;
+  /** In force now; see {@linkcode Broker.configure}. */
+  settings: Settings;
   readonly topics: TopicTable;
   readonly tree: SubscriptionTree<Receiver>;
   readonly retained: RetainedMessages = new RetainedMessages();
@@ -97,7 +103,10 @@ export class Broker implements Host {
   readonly connections: Set<Connection> = new Set();
 
   readonly #ports: Ports;
-  readonly #limits: FrameLimits;
+  #limits: FrameLimits;
+  /** What recurs: the next update of $SYS, the next scan for expired retained messages. */
+  #sysUpdate: Deadline | null = null;
+  #retainedScan: Deadline | null = null;
   readonly #deadlines = new Deadlines();
   readonly #congestion = new Congestion(this.#deadlines);
   readonly #commits: CommitPolicy;
@@ -121,10 +130,7 @@ export class Broker implements Host {
     this.wallOffsetMs = clock.wallMs() - this.#startedAtMs;
     this.topics = new TopicTable(TOPICS_MAXIMUM, ports.random());
     this.tree = new SubscriptionTree(settings.allowDuplicateMessages);
-    this.#limits = {
-      before: limitsBeforeConnect(settings),
-      after: limitsAfterConnect(settings),
-    };
+    this.#limits = frameLimits(settings);
     this.journal = new Journal(ports.store, {
       ...ports.journal,
       clock,
@@ -155,11 +161,26 @@ export class Broker implements Host {
 
   /** Begins the work that time drives. */
   start(): void {
+    if (this.settings.sysInterval > 0) this.#sys.update(this.statistics());
+    this.#recur();
+    if (this.#ports.journal.durability !== "none") {
+      this.#deadlines.set(this.nowMs + JOURNAL_TICK_MS, {
+        due: (at) => {
+          this.journal.tick();
+          return at + JOURNAL_TICK_MS;
+        },
+      });
+    }
+  }
+
+  /** Sets anew what recurs in an interval that may have changed. */
+  #recur() {
+    this.#deadlines.cancel(this.#sysUpdate);
+    this.#deadlines.cancel(this.#retainedScan);
+    this.#sysUpdate = this.#retainedScan = null;
     const { sysInterval, retainExpiryInterval } = this.settings;
-    const now = this.nowMs;
     if (sysInterval > 0) {
-      this.#sys.update(this.statistics());
-      this.#deadlines.set(this.#nextSysUpdateMs(), {
+      this.#sysUpdate = this.#deadlines.set(this.#nextSysUpdateMs(), {
         due: () => {
           this.#sys.update(this.statistics());
           return this.#nextSysUpdateMs();
@@ -168,21 +189,26 @@ export class Broker implements Host {
     }
     if (retainExpiryInterval > 0) {
       const every = retainExpiryInterval * 1000;
-      this.#deadlines.set(now + every, {
+      this.#retainedScan = this.#deadlines.set(this.nowMs + every, {
         due: (at) => {
           this.#messages.removeExpired(at);
           return at + every;
         },
       });
     }
-    if (this.#ports.journal.durability !== "none") {
-      this.#deadlines.set(now + JOURNAL_TICK_MS, {
-        due: (at) => {
-          this.journal.tick();
-          return at + JOURNAL_TICK_MS;
-        },
-      });
+  }
+
+  /** Other settings are in force. What a client was told when it connected goes on to hold for it. */
+  configure(settings: Settings): void {
+    const before = this.settings;
+    this.settings = settings;
+    this.#limits = frameLimits(settings);
+    this.tree.allowDuplicates(settings.allowDuplicateMessages);
+    this.#recur();
+    if (settings.persistentClientExpiration !== before.persistentClientExpiration) {
+      this.sessions.expirationChanged();
     }
+    this.#beginTurn();
   }
 
   /** A socket was accepted. The caller then hands its bytes to the connection. */

@@ -144,21 +144,7 @@ export class Sessions {
 
   /** Sets the deadlines of a session whose client has been away since `sinceMs`. */
   #beginAbsence(session: Session, sinceMs: number, willDelaySeconds: number) {
-    const absence: Absence = { expiry: null, will: null };
-    const seconds = this.expirySeconds(session);
-    if (seconds !== NEVER) {
-      absence.expiry = this.#deadlines.set(sinceMs + seconds * 1000, {
-        due: () => {
-          this.#host.counters.expiredSessions++;
-          this.#host.log(
-            "notice",
-            `Expiring client ${printable(session.clientId)} due to timeout.`,
-          );
-          this.end(session);
-          return Infinity;
-        },
-      });
-    }
+    const absence: Absence = { expiry: this.#expiryOf(session, sinceMs), will: null };
     if (session.will !== null) {
       absence.will = this.#deadlines.set(sinceMs + willDelaySeconds * 1000, {
         due: () => {
@@ -168,6 +154,31 @@ export class Sessions {
       });
     }
     if (absence.expiry !== null || absence.will !== null) this.#absences.set(session, absence);
+  }
+
+  /** When the session of a client that has been away since `sinceMs` expires; null: never. */
+  #expiryOf(session: Session, sinceMs: number): Deadline | null {
+    const seconds = this.expirySeconds(session);
+    if (seconds === NEVER) return null;
+    return this.#deadlines.set(sinceMs + seconds * 1000, {
+      due: () => {
+        this.#host.counters.expiredSessions++;
+        this.#host.log("notice", `Expiring client ${printable(session.clientId)} due to timeout.`);
+        this.end(session);
+        return Infinity;
+      },
+    });
+  }
+
+  /** persistent_client_expiration has changed: those who are away expire earlier or later. */
+  expirationChanged(): void {
+    for (const session of this.#sessions.values()) {
+      if (session.connection !== null) continue;
+      const absence = this.#absences.get(session) ?? { expiry: null, will: null };
+      this.#deadlines.cancel(absence.expiry);
+      absence.expiry = this.#expiryOf(session, session.disconnectedAtMs);
+      this.#absences.set(session, absence);
+    }
   }
 
   #endAbsence(session: Session) {

@@ -79,7 +79,7 @@ class Node<S extends Subscriber> {
  */
 export class SubscriptionTree<S extends Subscriber> {
   readonly #root = new Node<S>();
-  readonly #duplicates: boolean;
+  #duplicates: boolean;
   #generation = 0;
   #count = 0;
   #sharedCount = 0;
@@ -87,6 +87,12 @@ export class SubscriptionTree<S extends Subscriber> {
   /** @param duplicates one delivery for each overlapping subscription, not one for each subscriber */
   constructor(duplicates: boolean) {
     this.#duplicates = duplicates;
+  }
+
+  /** Whether overlapping subscriptions deliver once each, from now on. */
+  allowDuplicates(duplicates: boolean): void {
+    this.#duplicates = duplicates;
+    this.#generation++;
   }
 
   /** Subscriptions that are not shared. */

@@ -214,6 +214,11 @@ export class Journal {
     else if (this.#isAutosaveOnChangesDue()) this.save();
   }
 
+  /** Another autosave interval is in force. */
+  configure(autosave: Pick<JournalOptions, "autosaveIntervalSeconds" | "autosaveOnChanges">): void {
+    Object.assign(this.#options, autosave);
+  }
+
   /** Writes what is open, whatever the durability: SIGUSR1. */
   save(): void {
     if (this.#fatal || this.#sealed === null && !this.#touched) return;
