@@ -205,6 +205,7 @@ export class Broker implements Host {
     this.#limits = frameLimits(settings);
     this.tree.allowDuplicates(settings.allowDuplicateMessages);
     this.#recur();
+    for (const connection of this.connections) connection.logPackets(this.logs("debug"));
     if (settings.persistentClientExpiration !== before.persistentClientExpiration) {
       this.sessions.expirationChanged();
     }

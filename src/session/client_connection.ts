@@ -1,3 +1,4 @@
+import { printable } from "../log.ts";
 import { Acknowledgement, readDisconnect } from "../wire/acknowledgement.ts";
 import { disconnect, PINGRESP } from "../wire/answers.ts";
 import { UnsupportedVersion } from "../wire/connect_packet.ts";
@@ -53,40 +54,41 @@ export class ClientConnection extends Connection {
     this.host.counters.packetsReceived++;
     if (type === PacketType.Publish) return receivePublish(this.host, this);
     if (this.isOpening) return receiveConnect(this.host, this);
-    if (this.host.logs("debug")) {
-      this.host.log("debug", `Received packet type ${type} from ${this.name}`);
-    }
+    const log = this.packetLog;
     const { bytes, bodyStart, end } = this.host.reader;
     this.#checkFlags(type, firstByte & 0x0f);
     switch (type) {
       case PacketType.Puback:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
+        this.#readAcknowledgement(type);
         return this.session!.outbound.puback(acknowledgement.packetId);
       case PacketType.Pubrec:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
+        this.#readAcknowledgement(type);
         return this.session!.outbound.pubrec(acknowledgement.packetId, acknowledgement.reason);
       case PacketType.Pubrel:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
+        this.#readAcknowledgement(type);
         return receivePubrel(this.host, this, acknowledgement.packetId);
       case PacketType.Pubcomp:
-        acknowledgement.read(type, bytes, bodyStart, end, this.version);
+        this.#readAcknowledgement(type);
         return this.session!.outbound.pubcomp(acknowledgement.packetId);
-      case PacketType.Subscribe:
-        return receiveSubscribe(
-          this.host,
-          this,
-          readSubscribe(bytes, bodyStart, end, this.version),
+      case PacketType.Subscribe: {
+        const packet = readSubscribe(bytes, bodyStart, end, this.version);
+        log?.receivedFilters(
+          type,
+          packet.subscriptions.map(({ filter, qos }) => `${printable(filter)} (QoS ${qos})`),
         );
-      case PacketType.Unsubscribe:
-        return receiveUnsubscribe(
-          this.host,
-          this,
-          readUnsubscribe(bytes, bodyStart, end, this.version),
-        );
+        return receiveSubscribe(this.host, this, packet);
+      }
+      case PacketType.Unsubscribe: {
+        const packet = readUnsubscribe(bytes, bodyStart, end, this.version);
+        log?.receivedFilters(type, packet.filters.map((filter) => printable(filter)));
+        return receiveUnsubscribe(this.host, this, packet);
+      }
       case PacketType.Pingreq:
+        log?.received(type);
         if (bodyStart !== end) throw unanswered("PINGREQ with a body");
         return this.outbox.packet(PINGRESP);
       case PacketType.Disconnect:
+        log?.received(type);
         return this.#disconnected(bytes, bodyStart, end);
       case PacketType.Pingresp:
         if (bodyStart !== end) throw unanswered("PINGRESP with a body");
@@ -95,6 +97,16 @@ export class ClientConnection extends Connection {
         // CONNACK, SUBACK, UNSUBACK; and AUTH, as no authentication method is in use [MQTT-4.12.0-6]
         throw protocolError(`packet type ${type} from a client`);
     }
+  }
+
+  #readAcknowledgement(type: number) {
+    const { bytes, bodyStart, end } = this.host.reader;
+    acknowledgement.read(type, bytes, bodyStart, end, this.version);
+    this.packetLog?.receivedAcknowledgement(
+      type,
+      acknowledgement.packetId,
+      acknowledgement.reason,
+    );
   }
 
   /** [MQTT-2.1.3-1]; MQTT 3.1 does not say it. */
@@ -120,7 +132,7 @@ export class ClientConnection extends Connection {
 
   protected override failed(error: ProtocolError) {
     this.host.counters.protocolErrors++;
-    if (this.host.logs("debug")) {
+    if (this.packetLog !== null) {
       this.host.log("debug", `${this.name} [${this.link.remoteAddress}]: ${error.message}`);
     }
     if (this.isOpening) {

@@ -7,6 +7,7 @@ import type { Publish, TopicName } from "../wire/publish.ts";
 import { delivery } from "./delivery.ts";
 import type { Entry } from "./entry.ts";
 import type { TopicMapping } from "./mount_point.ts";
+import { PacketLog } from "./packet_log.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
 import type { Session } from "./session.ts";
@@ -42,6 +43,8 @@ export abstract class Connection implements HeldOutput {
   isBridge = false;
   /** The client's names of topics; null: they are the broker's. */
   mapping: TopicMapping | null = null;
+  /** Null: packets are not logged. */
+  packetLog: PacketLog | null = null;
   /** Topic Aliases the client has set; null: none yet. */
   aliases: IncomingTopicAliases | null = null;
   /** Messages in flight to the client at a time: its Receive Maximum and ours. */
@@ -88,6 +91,12 @@ export abstract class Connection implements HeldOutput {
     this.outbox = outbox;
     this.outbox.sink = link;
     this.lastPacketAtMs = host.nowMs;
+    this.logPackets(host.logs("debug"));
+  }
+
+  /** Writes a line for each packet from now on, or none. */
+  logPackets(wanted: boolean): void {
+    this.packetLog = this.outbox.observer = wanted ? new PacketLog(this.host, this) : null;
   }
 
   get isOpening(): boolean {

@@ -4,7 +4,7 @@ import { PacketType } from "../wire/packet_type.ts";
 import { Properties } from "../wire/properties.ts";
 import { malformed, ProtocolError, protocolError } from "../wire/protocol_error.ts";
 import type { Publish } from "../wire/publish.ts";
-import { Reason, reasonText } from "../wire/reason.ts";
+import { Reason } from "../wire/reason.ts";
 import type { Connection } from "./connection.ts";
 import type { TopicMapping } from "./mount_point.ts";
 import type { Host } from "./ports.ts";
@@ -36,6 +36,7 @@ export function receivePublish(host: Host, connection: Connection): void {
     : aliased(host, connection, publish);
   if (named === null) throw malformed("[MQTT-3.3.2-2] not a Topic Name");
   const topic = connection.mapping === null ? named : mapped(connection.mapping, publish, named);
+  connection.packetLog?.receivedPublish(publish, topic);
   if (publish.qos > connection.listener.maxQos) {
     throw new ProtocolError(Reason.QosNotSupported, "[MQTT-3.2.2-11] QoS above Maximum QoS");
   }
@@ -48,7 +49,7 @@ export function receivePublish(host: Host, connection: Connection): void {
       ? connection.session!.rights.mayPublish(topic, publish)
       : mayPublish(host, connection, publish, topic);
     if (allowed === undefined) return connection.suspend();
-    if (!allowed) return refusePublish(host, connection, publish, Reason.NotAuthorized);
+    if (!allowed) return refusePublish(host, connection, publish, topic, Reason.NotAuthorized);
   }
   publishAllowed(host, connection, publish, topic);
 }
@@ -76,7 +77,7 @@ function mayPublish(
     (answer) =>
       connection.resumeWith(() => {
         if (answer) publishAllowed(host, connection, copy!, topic);
-        else refusePublish(host, connection, copy!, Reason.NotAuthorized);
+        else refusePublish(host, connection, copy!, topic, Reason.NotAuthorized);
       }),
   );
   if (allowed === undefined) copy = publish.copy();
@@ -85,16 +86,16 @@ function mayPublish(
 
 function publishAllowed(host: Host, connection: Connection, publish: Publish, topic: Topic) {
   if (topic.isSystem && !mayBePublished(topic.name)) {
-    return refusePublish(host, connection, publish, Reason.NotAuthorized);
+    return refusePublish(host, connection, publish, topic, Reason.NotAuthorized);
   }
   const limit = host.settings.messageSizeLimit;
   if (limit > 0 && publish.payloadLength > limit) {
-    return refusePublish(host, connection, publish, Reason.PacketTooLarge);
+    return refusePublish(host, connection, publish, topic, Reason.PacketTooLarge);
   }
   const session = connection.session!;
   if (
     (publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic, session)
-  ) return refusePublish(host, connection, publish, Reason.QuotaExceeded);
+  ) return refusePublish(host, connection, publish, topic, Reason.QuotaExceeded);
   if (publish.qos === 0) {
     host.route(publish, topic, session);
     return;
@@ -116,10 +117,14 @@ function publishAllowed(host: Host, connection: Connection, publish: Publish, to
 }
 
 /** Answers a message that is not taken. MQTT 3 has no word for it: the message just vanishes. */
-function refusePublish(host: Host, connection: Connection, publish: Publish, reason: number) {
-  if (host.logs("debug")) {
-    host.log("debug", `Denied PUBLISH from ${connection.name} (${reasonText(reason)})`);
-  }
+function refusePublish(
+  host: Host,
+  connection: Connection,
+  publish: Publish,
+  topic: Topic,
+  reason: number,
+) {
+  connection.packetLog?.deniedPublish(publish, topic);
   if (publish.qos === 0) return;
   // What could not be kept must not be promised to a 3.x client either: it will send it again.
   if (reason === Reason.QuotaExceeded && connection.version !== 5) return;

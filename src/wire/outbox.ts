@@ -57,6 +57,13 @@ export interface OutgoingNames {
   outgoing(topic: TopicName): TopicName;
 }
 
+/** Told of each packet as it is appended, for the log. */
+export interface OutboxObserver {
+  published(message: Publish, topic: TopicName, delivery: Delivery): void;
+  acknowledged(type: number, packetId: number, reason: number): void;
+  appended(packet: Uint8Array): void;
+}
+
 /** Bytes to be written, and the pooled buffer they stand in, if it is one. */
 interface Part {
   readonly bytes: Uint8Array;
@@ -75,6 +82,8 @@ export class Outbox {
   aliases: OutgoingAliases | null = null;
   /** Null: topics go out under the names they have. */
   names: OutgoingNames | null = null;
+  /** Null: nobody wants to know. */
+  observer: OutboxObserver | null = null;
   /** Whoever takes the bytes. */
   sink: { flush(): void } | null = null;
   /** In the host's list of outboxes to be flushed. */
@@ -110,6 +119,7 @@ export class Outbox {
     const mqtt5 = this.version === 5;
     const { qos, packetId } = delivery;
     const { names } = this;
+    if (this.observer !== null) return this.#observed(message, topic, delivery);
     if (names !== null) return this.#compose(message, names.outgoing(topic), delivery, mqtt5);
     const isVerbatim = message.verbatim && (message.version === 5) === mqtt5 &&
       (message.qos === 0) === (qos === 0) &&
@@ -147,9 +157,20 @@ export class Outbox {
     return true;
   }
 
+  /** Tells the observer of what is really sent. */
+  #observed(message: Publish, topic: TopicName, delivery: Delivery): boolean {
+    const observer = this.observer!;
+    this.observer = null;
+    const isSent = this.publish(message, topic, delivery);
+    this.observer = observer;
+    if (isSent) observer.published(message, topic, delivery);
+    return isSent;
+  }
+
   /** Appends PUBACK, PUBREC, PUBREL or PUBCOMP. Reason 0 is left out, and so is any in MQTT 3. */
   acknowledge(type: number, packetId: number, reason: number): void {
     this.settle();
+    if (this.observer !== null) this.observer.acknowledged(type, packetId, reason);
     const withReason = reason !== 0 && this.version === 5;
     let at = this.#reserve(5);
     const buffer = this.#buffer!;
@@ -164,6 +185,7 @@ export class Outbox {
   /** Appends a whole packet. */
   packet(bytes: Uint8Array): void {
     this.settle();
+    if (this.observer !== null) this.observer.appended(bytes);
     this.#append(bytes, 0, bytes.length);
     this.#host.sent.packets++;
   }

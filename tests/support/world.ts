@@ -63,6 +63,8 @@ export interface WorldOptions {
   durability?: Durability;
   access?: Access;
   observer?: Observer;
+  /** Lines of the type debug are logged as well. */
+  debug?: boolean;
   /** Monotonic and wall clock at the start, in milliseconds. */
   startMs?: number;
   wallMs?: number;
@@ -108,7 +110,7 @@ export class World {
       random: () => this.#random = Math.imul(this.#random, 1_103_515_245) + 12_345 | 0,
       randomUuid: () => `00000000-0000-4000-8000-${String(++this.#uuids).padStart(12, "0")}`,
       log: (_type: LogType, text) => void this.log.push(text),
-      logs: (type) => type !== "debug",
+      logs: (type) => type !== "debug" || options.debug === true,
       observer: options.observer ?? null,
       version: "sabethes version test",
     };
