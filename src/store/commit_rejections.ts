@@ -1,3 +1,5 @@
+import { withinMs } from "./within_ms.ts";
+
 /**
  * When a commit fails, lmdb rejects our promise and also one of its own, the hidden instruction that
  * started the batch, which nobody can reach; unhandled, it would end the process on the first full disk.
@@ -16,11 +18,18 @@ export function releaseRejectionHandler(): void {
 }
 
 /** lmdb's error for a commit that failed; the cause is behind a second promise. */
-export interface CommitRejection extends Error {
+interface CommitRejection extends Error {
   readonly commitError: Promise<never>;
 }
 
-export function isCommitRejection(error: unknown): error is CommitRejection {
+/** The cause behind lmdb's rejection, if it comes soon. */
+export async function rejectionCause(error: unknown): Promise<unknown> {
+  if (!isCommitRejection(error)) return error;
+  const cause = error.commitError.catch((cause: unknown) => cause);
+  return await withinMs(cause, 1000, error);
+}
+
+function isCommitRejection(error: unknown): error is CommitRejection {
   return error instanceof Error && error.message.startsWith("Commit failed") &&
     (error as Partial<CommitRejection>).commitError instanceof Promise;
 }

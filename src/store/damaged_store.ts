@@ -1,24 +1,30 @@
+import { backupsOf } from "./backup_files.ts";
 import { readInChildren } from "./child_walk.ts";
 import { headerProblem } from "./header_check.ts";
 import { SCHEMA_KIND } from "./schema.ts";
 import { type RecordChange, type Store, StoreError } from "./store.ts";
 import { syncDirectory } from "./store_state.ts";
 
-/** What to do about a damaged store: refuse to start, keep what can be read, or start empty. */
-export type DamagePolicy = "stop" | "salvage" | "fresh";
-
 /** The advice that ends each refusal. */
 export function damageAdvice(directory: string): string {
-  return "Nothing was changed. To keep what can be read, start with `persistence_on_damage salvage`; " +
-    "to start empty, with `persistence_on_damage fresh`: both set the damaged file aside as " +
+  const [newest] = backupsOf(directory);
+  const restore = newest === undefined
+    ? ""
+    : `To go back to the backup ${newest.path}, start with \`persistence_on_damage restore\`. `;
+  return "Nothing was changed. " + restore +
+    "To keep what can be read, start with `persistence_on_damage salvage`; " +
+    "to start empty, with `persistence_on_damage fresh`: each sets the damaged file aside as " +
     `${directory}/quarantine-TIME, nothing is deleted. To look at it first: ` +
     `\`cp -a ${directory} ${directory}.copy\``;
 }
 
 /**
  * Moves the damaged data to `quarantine-TIME` in the store's directory (beside the data, so that it is
- * on the same file system and writable, and the lock stays where it is). `replacement` is moved into
- * its place. Returns the path.
+ * on the same file system and writable, and the lock stays where it is). `replacement`, which is on disk,
+ * is moved into its place. Returns the path.
+ *
+ * Dying at any step leaves under the first name either the damaged data, which the next start finds and
+ * sets aside again, or the replacement, which needs neither `lock.mdb` nor `state`.
  */
 export function setAside(directory: string, replacement: string | null): string {
   const path = `${directory}/data.mdb`;
@@ -27,8 +33,11 @@ export function setAside(directory: string, replacement: string | null): string 
   if (replacement === null) {
     move(path, `${quarantine}/data.mdb`);
   } else {
-    // By a second name, so that at no moment there is no data under the first.
-    Deno.linkSync(path, `${quarantine}/data.mdb`);
+    // By a second name, so that at no moment there is no data under the first; and that name is on disk
+    // before the first is given to something else.
+    unlessMissing(() => Deno.linkSync(path, `${quarantine}/data.mdb`));
+    syncDirectory(quarantine);
+    syncDirectory(directory);
     Deno.renameSync(replacement, path);
   }
   move(`${directory}/lock.mdb`, `${quarantine}/lock.mdb`);
@@ -98,16 +107,16 @@ function readableSource(directory: string, copyDirectory: string): string {
 }
 
 function move(from: string, to: string): void {
-  try {
-    Deno.renameSync(from, to);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  unlessMissing(() => Deno.renameSync(from, to));
 }
 
 function remove(path: string): void {
+  unlessMissing(() => Deno.removeSync(path, { recursive: true }));
+}
+
+function unlessMissing(run: () => void): void {
   try {
-    Deno.removeSync(path, { recursive: true });
+    run();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }

@@ -42,15 +42,34 @@ export class DiskSpace {
   }
 
   #measure(): StoreHealth {
-    const { bavail, bsize, blocks } = statfsSync(this.#directory);
-    const free = bavail * bsize;
-    const floor = this.#minimumFreeBytes ?? Math.min(FLOOR_BYTES, blocks * bsize * FLOOR_SHARE);
+    const { free, floor } = spaceOf(this.#directory, this.#minimumFreeBytes);
     const writable = free >= (this.#health.writable ? floor : floor * RECOVERY_FACTOR);
     const reason = writable
       ? ""
       : `${megabytes(free)} free for ${this.#directory}, ${megabytes(floor)} are the minimum`;
     return { writable, reason, bytes: Deno.statSync(`${this.#directory}/data.mdb`).size };
   }
+}
+
+/**
+ * Why `bytes` more in `directory` would leave less than the floor of free space, or null if they fit.
+ * Throws if the directory cannot be looked at.
+ */
+export function roomProblem(
+  directory: string,
+  bytes: number,
+  minimumFreeBytes: number | undefined,
+): string | null {
+  const { free, floor } = spaceOf(directory, minimumFreeBytes);
+  if (free - bytes >= floor) return null;
+  return `${megabytes(bytes)} are needed, ${megabytes(free)} are free for ${directory}, of which ` +
+    `${megabytes(floor)} have to stay free`;
+}
+
+function spaceOf(directory: string, minimumFreeBytes: number | undefined) {
+  const { bavail, bsize, blocks } = statfsSync(directory);
+  const floor = minimumFreeBytes ?? Math.min(FLOOR_BYTES, blocks * bsize * FLOOR_SHARE);
+  return { free: bavail * bsize, floor };
 }
 
 function megabytes(bytes: number): string {

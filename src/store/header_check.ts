@@ -36,11 +36,27 @@ export function headerProblem(path: string): HeaderProblem | null {
   return { text: `is cut short: ${size} bytes of ${wholeBytes}`, wholeBytes };
 }
 
+/**
+ * Which state the file holds: the number of its last transaction and its last page, as text. A copy made
+ * by LMDB says the same as its source until that is changed. Null if the header makes no sense.
+ */
+export function stateMark(path: string): string | null {
+  using file = Deno.openSync(path);
+  const head = new Uint8Array(PAGE_BYTES_MAXIMUM + META_BYTES);
+  const view = new DataView(head.buffer, 0, readFully(file, head));
+  const first = readMeta(view, 0);
+  const second = first === null ? null : readMeta(view, first.pageBytes);
+  if (damage(view.byteLength, first, second) !== null) return null;
+  const last = first!.transaction > second!.transaction ? first! : second!;
+  return `${last.transaction}/${last.lastPage}`;
+}
+
 interface Meta {
   magic: number;
   version: number;
   pageBytes: number;
   lastPage: number;
+  transaction: bigint;
 }
 
 function damage(size: number, first: Meta | null, second: Meta | null): string | null {
@@ -65,6 +81,7 @@ function readMeta(view: DataView, at: number): Meta | null {
     version: view.getUint32(at + 28, true) & 0xffff,
     pageBytes: view.getUint32(at + 48, true),
     lastPage: Number(view.getBigUint64(at + 144, true)),
+    transaction: view.getBigUint64(at + 152, true),
   };
 }
 

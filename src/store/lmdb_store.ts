@@ -1,11 +1,13 @@
 import { assert } from "../assert.ts";
 import { ChunkCounts } from "./chunk_counts.ts";
 import {
-  isCommitRejection,
+  rejectionCause,
   releaseRejectionHandler,
   retainRejectionHandler,
 } from "./commit_rejections.ts";
-import { damageAdvice, type DamagePolicy, salvage, setAside } from "./damaged_store.ts";
+import { type BackupOptions, Backups } from "./backups.ts";
+import { type DamagePolicy, openByPolicy } from "./damage_policy.ts";
+import { damageAdvice } from "./damaged_store.ts";
 import { DiskSpace } from "./disk_space.ts";
 import type { Environment } from "./environment.ts";
 import { assertChanges } from "./record_changes.ts";
@@ -34,8 +36,9 @@ import {
   type StoreHealth,
 } from "./store.ts";
 import { StoreLock } from "./store_lock.ts";
-import { type OpenedStore, openStore } from "./store_opening.ts";
+import type { OpenedStore } from "./store_opening.ts";
 import { writeState } from "./store_state.ts";
+import { withinMs } from "./within_ms.ts";
 
 export interface LmdbStoreOptions {
   /** LMDB's own directory: `data.mdb`, `lock.mdb`, and our `broker.lock` and `state`. */
@@ -51,6 +54,8 @@ export interface LmdbStoreOptions {
    * With 0 a full disk cannot be told from a failing one, and ends the broker.
    */
   minimumFreeBytes?: number;
+  /** Backups made while the store is in use; default none. */
+  backups?: BackupOptions;
   /** Told what an operator should know; default nothing. */
   log?: (line: string) => void;
 }
@@ -67,6 +72,7 @@ export class LmdbStore implements Store {
   readonly #lock: StoreLock;
   readonly #undoState: () => void;
   readonly #space: DiskSpace;
+  readonly #backups: Backups | null;
   readonly #staging = new Staging();
   readonly #chunks = new ChunkCounts();
   readonly #headKey = new Uint8Array(HEAD_KEY_BYTES);
@@ -84,6 +90,11 @@ export class LmdbStore implements Store {
     this.#environment = opened.environment;
     this.#undoState = opened.undoState;
     this.#space = new DiskSpace(options.directory, options.minimumFreeBytes);
+    const { directory, minimumFreeBytes, backups } = options;
+    const copyTo = (target: string) => this.#copyTo(target);
+    this.#backups = backups === undefined
+      ? null
+      : new Backups({ directory, minimumFreeBytes, copyTo }, backups);
     retainRejectionHandler();
   }
 
@@ -94,7 +105,7 @@ export class LmdbStore implements Store {
   static async open(options: LmdbStoreOptions): Promise<LmdbStore> {
     const lock = options.lock ?? StoreLock.acquire(options.directory);
     try {
-      return new LmdbStore(options, lock, await openByPolicy(options));
+      return new LmdbStore(options, lock, await openByOptions(options));
     } catch (error) {
       if (options.lock === undefined) lock.abandon();
       throw error;
@@ -123,6 +134,7 @@ export class LmdbStore implements Store {
     this.#environment.resetReadTxn();
     writeState(this.#directory, "running");
     this.#restored = true;
+    this.#backups?.start();
   }
 
   /** The values may be changed again when this returns: they have been copied. */
@@ -177,7 +189,8 @@ export class LmdbStore implements Store {
     if (this.#closed) return;
     this.#closed = true;
     const settled = await this.#settled();
-    if (this.#failure === null && settled) {
+    const copied = await this.#backupsStopped();
+    if (this.#failure === null && settled && copied) {
       await this.#environment.close();
       if (this.#restored) writeState(this.#directory, "clean");
       else this.#undoState();
@@ -284,6 +297,19 @@ export class LmdbStore implements Store {
     throw new StoreError(message, "damaged");
   }
 
+  /** On a thread of LMDB's, with what is committed now; writers wait while it copies two pages. */
+  async #copyTo(directory: string): Promise<void> {
+    if (this.#failure !== null) throw this.#failure;
+    // Not compacted: that has made damaged copies.
+    await this.#environment.backup(directory, false);
+  }
+
+  /** Waits for a backup that is being copied; false if that does not end. */
+  async #backupsStopped(): Promise<boolean> {
+    if (this.#backups === null) return true;
+    return await withinMs(this.#backups.stop().then(() => true), CLOSE_WAITS_MS, false);
+  }
+
   /** Waits for the commit in flight; false if it does not end. */
   async #settled(): Promise<boolean> {
     if (this.#inFlight === null) return true;
@@ -292,42 +318,10 @@ export class LmdbStore implements Store {
   }
 }
 
-async function openByPolicy(options: LmdbStoreOptions): Promise<OpenedStore> {
+function openByOptions(options: LmdbStoreOptions): Promise<OpenedStore> {
   const { directory, mapBytes, log = () => {}, onDamage = "stop" } = options;
-  const opening = { directory, mapBytes, checkFirst: onDamage !== "stop", log };
-  try {
-    return await openStore(opening);
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.reason !== "damaged") throw error;
-    if (onDamage === "stop") {
-      const message = `${error.message}. ${damageAdvice(directory)}`;
-      throw new StoreError(message, "damaged", { cause: error });
-    }
-    log(`${error.message}; persistence_on_damage is ${onDamage}`);
-    if (onDamage === "salvage") {
-      await salvage(directory, (path) => LmdbStore.open({ directory: path, mapBytes }), log);
-    } else {
-      log(`${directory} starts empty; what was damaged is in ${setAside(directory, null)}`);
-    }
-    return await openStore({ ...opening, checkFirst: false });
-  }
-}
-
-/** The cause behind lmdb's rejection, if it comes soon. */
-async function rejectionCause(error: unknown): Promise<unknown> {
-  if (!isCommitRejection(error)) return error;
-  const cause = error.commitError.catch((cause: unknown) => cause);
-  return await withinMs(cause, 1000, error);
-}
-
-async function withinMs<T>(promise: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeOut = new Promise<T>((resolve) => {
-    timer = setTimeout(() => resolve(otherwise), milliseconds);
-  });
-  const first = await Promise.race([promise, timeOut]);
-  clearTimeout(timer);
-  return first;
+  const openNew = (path: string) => LmdbStore.open({ directory: path, mapBytes });
+  return openByPolicy({ directory, mapBytes, log }, onDamage, openNew);
 }
 
 function isLmdbError(error: unknown): error is Error {

@@ -52,6 +52,14 @@ export function restoreStateBytes(directory: string, bytes: Uint8Array<ArrayBuff
   file.syncDataSync();
 }
 
+/** As {@linkcode syncDirectory}, without holding up the event loop. */
+export async function syncPath(path: string): Promise<void> {
+  const isDirectory = (await Deno.stat(path)).isDirectory;
+  if (isDirectory && Deno.build.os === "windows") return;
+  using file = await Deno.open(path, { read: true, write: !isDirectory });
+  await file.sync();
+}
+
 /** Makes names made in the directory survive a power failure; LMDB syncs its file alone. */
 export function syncDirectory(directory: string): void {
   if (Deno.build.os === "windows") return; // A directory cannot be opened there.

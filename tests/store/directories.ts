@@ -1,5 +1,6 @@
-import { LmdbStore } from "../../src/store/lmdb_store.ts";
+import { LmdbStore, type LmdbStoreOptions } from "../../src/store/lmdb_store.ts";
 import type { RecordChange } from "../../src/store/store.ts";
+import { restored } from "./contract.ts";
 
 /** Gives `run` an empty directory, and removes it. */
 export async function withDirectory(run: (directory: string) => void | Promise<void>) {
@@ -17,4 +18,17 @@ export async function storeWith(directory: string, changes: RecordChange[]): Pro
   store.restore(() => {});
   await store.commit(changes);
   await store.close();
+}
+
+/** Opens the store in `directory`, reads it whole and closes it: what a start does. */
+export async function recordsIn(
+  directory: string,
+  options: Partial<LmdbStoreOptions> = {},
+): Promise<[number, number, string][]> {
+  const store = await LmdbStore.open({ directory, ...options });
+  try {
+    return restored(store);
+  } finally {
+    await store.close();
+  }
 }
