@@ -31,7 +31,7 @@ import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import { newCounters, newSentCounters, type Statistics } from "./counters.ts";
 import { CommitPolicy } from "./commit_policy.ts";
 import { Congestion } from "./congestion.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines, type Due } from "./deadlines.ts";
 import { Messages } from "./messages.ts";
 import { restore, type Restored } from "./restore.ts";
 import { Sessions } from "./sessions.ts";
@@ -224,19 +224,35 @@ export class Broker implements Host {
     return connection;
   }
 
-  /** Publishes for the process itself. Returns whether anybody subscribed. */
-  publishMessage(message: {
-    topic: string;
-    payload: Uint8Array;
-    qos?: Qos;
-    retain?: boolean;
-    properties?: Uint8Array;
-    messageExpirySeconds?: number;
-  }): boolean {
+  /**
+   * Publishes for the process itself, or for one of its bridges, which does not get it then. Returns
+   * whether anybody subscribed.
+   */
+  publishMessage(
+    message: {
+      topic: string;
+      payload: Uint8Array;
+      qos?: Qos;
+      retain?: boolean;
+      properties?: Uint8Array;
+      messageExpirySeconds?: number;
+    },
+    publisher: Session | null = null,
+  ): boolean {
     const topic = this.topics.named(message.topic);
     const publish = Publish.of(message);
     this.#beginTurn();
-    return this.route(publish, topic, null);
+    return this.route(publish, topic, publisher);
+  }
+
+  /** Has something looked at when its time has come; for what lives beside the connections. */
+  schedule(atMs: number, target: Due): Deadline {
+    this.#beginTurn();
+    return this.#deadlines.set(atMs, target);
+  }
+
+  unschedule(deadline: Deadline | null): void {
+    this.#deadlines.cancel(deadline);
   }
 
   /** Time has come for something that was asked for by `wakeAt`. */
@@ -439,7 +455,10 @@ export class Broker implements Host {
     connection.deadline = null;
     const { session } = connection;
     this.sessions.connectionEnded(connection, sendWill);
-    if (session !== null) this.#ports.observer?.disconnected(session, text);
+    // A bridge is no client: it has no identity, and nobody was told that it came.
+    if (connection.identity !== null && session !== null) {
+      this.#ports.observer?.disconnected(session, text);
+    }
   }
 
   lastingChanged(session: Session): void {

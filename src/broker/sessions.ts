@@ -32,6 +32,8 @@ export class Sessions {
   readonly #absences = new Map<Session, Absence>();
   /** Where the journal has the end of a session, until that is safe; by Client Identifier. */
   readonly #endings = new Map<string, number>();
+  /** Client Identifiers of the broker's own bridges. */
+  readonly #reserved = new Set<string>();
   #connected = 0;
   #maximum = 0;
 
@@ -72,6 +74,7 @@ export class Sessions {
 
   /** A Reason Code: whether one more session may be opened under that identifier. */
   admits(clientId: string): number {
+    if (this.#reserved.has(clientId)) return Reason.ClientIdentifierNotValid;
     const maximum = this.#host.settings.globalMaxClients;
     const full = maximum > 0 && this.#sessions.size >= maximum && !this.#sessions.has(clientId);
     return full ? Reason.ServerBusy : Reason.Success;
@@ -109,6 +112,42 @@ export class Sessions {
     this.#connected++;
     this.keep(session);
     return present;
+  }
+
+  /**
+   * The session of a bridge of this broker: no client can have it. A lasting one gathers messages while
+   * the bridge is down, and never expires.
+   */
+  reserve(clientId: string, isLasting: boolean): Session {
+    this.#reserved.add(clientId);
+    const before = this.#sessions.get(clientId);
+    before?.connection?.disconnect(Reason.SessionTakenOver, { sendWill: false });
+    if (before !== undefined && !isLasting) this.end(before);
+    const session = this.#sessions.get(clientId) ?? this.#add(new Session(this.#host, clientId));
+    this.#endAbsence(session);
+    session.will = session.identity = null;
+    session.sessionExpirySeconds = isLasting ? NEVER : 0;
+    session.disconnectedAtMs = Infinity;
+    this.keep(session);
+    return session;
+  }
+
+  /** The bridge is gone for good, and its session with it. */
+  release(clientId: string): void {
+    this.#reserved.delete(clientId);
+    const session = this.#sessions.get(clientId);
+    if (session !== undefined) this.end(session);
+  }
+
+  /** The bridge of that session is up. */
+  resume(session: Session, connection: Connection): void {
+    session.version = connection.version;
+    session.connection = connection;
+    session.disconnectedAtMs = Infinity;
+    connection.session = session;
+    session.inbound?.resume();
+    this.#connected++;
+    this.keep(session);
   }
 
   /** [MQTT-3.1.4-3]: the old connection ends; the session goes on, or with a Clean Start ends. */
@@ -191,6 +230,7 @@ export class Sessions {
 
   /** What the client asked for, cut by persistent_client_expiration. */
   expirySeconds(session: Session): number {
+    if (this.#reserved.has(session.clientId)) return NEVER;
     const maximum = this.#host.settings.persistentClientExpiration;
     const asked = session.sessionExpirySeconds;
     return maximum > 0 && maximum < asked ? maximum : asked;
@@ -324,11 +364,20 @@ export class Sessions {
         request.qos,
         this.#host.settings.upgradeOutgoingQos,
         identifier,
-        this.#host.settings.checkRetainSource && this.#host.access.checksPublish
-          ? (message) => !this.#mayStillPublish(message, session)
-          : null,
+        this.#withheldFrom(session),
       ),
     );
+  }
+
+  /** Which retained messages a session does not get. */
+  #withheldFrom(session: Session): ((message: StoredMessage) => boolean) | null {
+    // What a bridge has brought it does not take back.
+    if (this.#reserved.has(session.clientId)) {
+      return ({ clientId }) => clientId === session.clientId;
+    }
+    const { settings, access } = this.#host;
+    if (!settings.checkRetainSource || !access.checksPublish) return null;
+    return (message) => !this.#mayStillPublish(message, session);
   }
 
   /** Whether who published a retained message may do so under the rights of now. */

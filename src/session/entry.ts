@@ -12,7 +12,7 @@ export class Entry {
   /** Null once released: PUBREL needs no message. */
   message: StoredMessage | null;
   packetId: number;
-  readonly qos: Qos;
+  qos: Qos;
   readonly retain: boolean;
   readonly identifiers: readonly number[] | null;
   state: number = EntryState.Waiting;

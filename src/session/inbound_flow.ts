@@ -53,6 +53,11 @@ export class InboundFlow {
     return this.#received.size;
   }
 
+  /** Those of the messages that are not released, in the order in which they came. */
+  get packetIds(): readonly number[] {
+    return [...this.#received.keys()];
+  }
+
   /**
    * Takes a QoS 2 PUBLISH. What stands under the same identifier with the same content is the same
    * message; with another content it is replaced.

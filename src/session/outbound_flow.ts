@@ -75,7 +75,7 @@ export class OutboundFlow {
     const size = publish.payloadLength;
     const sendNow = connection !== null && this.queued === 0 && this.#hasQuota(size);
     if (sendNow && !session.isLasting && this.#host.settings.maxInflightBytes === 0) {
-      const packetId = this.#freePacketId();
+      const packetId = this.takePacketId();
       delivery.qos = qos;
       delivery.retain = retain;
       delivery.dup = false;
@@ -88,7 +88,7 @@ export class OutboundFlow {
       return;
     }
     if (!sendNow && !this.#mayQueue(size)) return;
-    const packetId = sendNow ? this.#freePacketId() : this.#nextPacketId();
+    const packetId = sendNow ? this.takePacketId() : this.#nextPacketId();
     const message = stored ?? this.#host.stored(publish, topic);
     const entry = new Entry(session, message, packetId, qos, retain, identifiers);
     this.#keep(entry);
@@ -104,6 +104,42 @@ export class OutboundFlow {
     const entry = new Entry(this.#session, message, 0, 0, retain, identifiers);
     this.#keep(entry);
     this.#enqueue(entry);
+  }
+
+  /** Sends a message that is not sent again when the connection is lost. */
+  sendOnce(publish: Publish, topic: Topic, qos: Qos, retain: boolean): void {
+    const packetId = qos === 0 ? 0 : this.takePacketId();
+    delivery.qos = qos;
+    delivery.retain = retain;
+    delivery.dup = false;
+    delivery.packetId = packetId;
+    delivery.identifiers = null;
+    delivery.expirySeconds = -1;
+    const isSent = this.#session.connection!.outbox.publish(publish, topic, delivery);
+    if (!isSent || qos === 0) return;
+    const state = qos === 1 ? InFlight.AwaitsPuback : InFlight.AwaitsPubrec;
+    (this.#window ??= new PacketWindow()).set(packetId, state, null);
+  }
+
+  /** The receiver takes no QoS above this: what waits for it is lowered. Only before it is sent. */
+  lowerQos(maximum: Qos): void {
+    const queue = this.#queue;
+    if (queue === null) return;
+    for (let count = queue.size; count > 0; count--) {
+      const entry = queue.peek()!;
+      queue.shift();
+      if (entry.qos > maximum) {
+        // What was received at a higher QoS will not be asked for again at this one.
+        if (entry.state === EntryState.Released) {
+          this.#queuedBytes -= entry.size;
+          this.#forget(entry);
+          continue;
+        }
+        entry.qos = maximum;
+      }
+      queue.push(entry);
+    }
+    if (queue.size === 0) this.#queue = null;
   }
 
   /** Puts back what the store had, in the order of delivery. */
@@ -179,7 +215,7 @@ export class OutboundFlow {
         this.#sendQos0(entry);
       } else {
         if ((this.#window?.state(entry.packetId) ?? InFlight.None) !== InFlight.None) {
-          entry.packetId = this.#freePacketId();
+          entry.packetId = this.takePacketId();
         }
         this.#send(entry);
       }
@@ -381,7 +417,7 @@ export class OutboundFlow {
   }
 
   /** The next identifier that is not in flight. The quota keeps at least one free. */
-  #freePacketId(): number {
+  takePacketId(): number {
     let packetId = this.#nextPacketId();
     while (this.#window !== null && this.#window.state(packetId) !== InFlight.None) {
       packetId = this.#nextPacketId();

@@ -15,10 +15,29 @@ import { IncomingTopicAliases } from "./topic_aliases.ts";
 
 const properties = new Properties();
 
-/** Handles the PUBLISH that the host's reader has found. @throws {ProtocolError} */
+/** Handles the PUBLISH of a client that the host's reader has found. @throws {ProtocolError} */
 export function receivePublish(host: Host, connection: Connection): void {
-  const { reader } = host;
-  const publish = host.publish;
+  const topic = readPublish(host, connection);
+  const { publish, access } = host;
+  if (publish.qos > connection.listener.maxQos) {
+    throw new ProtocolError(Reason.QosNotSupported, "[MQTT-3.2.2-11] QoS above Maximum QoS");
+  }
+  if (publish.retain && !host.settings.retainAvailable) {
+    throw new ProtocolError(Reason.RetainNotSupported, "[MQTT-3.2.2-14] RETAIN is set");
+  }
+  if (access.checksPublish) {
+    const allowed = access.publishIsRemembered
+      ? connection.session!.rights.mayPublish(topic, publish)
+      : mayPublish(host, connection, publish, topic);
+    if (allowed === undefined) return connection.suspend();
+    if (!allowed) return refusePublish(host, connection, publish, topic, Reason.NotAuthorized);
+  }
+  publishAllowed(host, connection, publish, topic);
+}
+
+/** Reads the PUBLISH that the host's reader has found; returns the broker's topic. @throws {ProtocolError} */
+export function readPublish(host: Host, connection: Connection): Topic {
+  const { reader, publish } = host;
   publish.read(
     reader.bytes,
     reader.start,
@@ -37,21 +56,7 @@ export function receivePublish(host: Host, connection: Connection): void {
   if (named === null) throw malformed("[MQTT-3.3.2-2] not a Topic Name");
   const topic = connection.mapping === null ? named : mapped(connection.mapping, publish, named);
   connection.packetLog?.receivedPublish(publish, topic);
-  if (publish.qos > connection.listener.maxQos) {
-    throw new ProtocolError(Reason.QosNotSupported, "[MQTT-3.2.2-11] QoS above Maximum QoS");
-  }
-  if (publish.retain && !host.settings.retainAvailable) {
-    throw new ProtocolError(Reason.RetainNotSupported, "[MQTT-3.2.2-14] RETAIN is set");
-  }
-  const { access } = host;
-  if (access.checksPublish) {
-    const allowed = access.publishIsRemembered
-      ? connection.session!.rights.mayPublish(topic, publish)
-      : mayPublish(host, connection, publish, topic);
-    if (allowed === undefined) return connection.suspend();
-    if (!allowed) return refusePublish(host, connection, publish, topic, Reason.NotAuthorized);
-  }
-  publishAllowed(host, connection, publish, topic);
+  return topic;
 }
 
 /** The broker's name for what the client has named otherwise. @throws {ProtocolError} */
@@ -88,6 +93,11 @@ function publishAllowed(host: Host, connection: Connection, publish: Publish, to
   if (topic.isSystem && !mayBePublished(topic.name)) {
     return refusePublish(host, connection, publish, topic, Reason.NotAuthorized);
   }
+  takePublish(host, connection, publish, topic);
+}
+
+/** Takes a message that may be published, if size and room allow it: routed, kept, acknowledged. */
+export function takePublish(host: Host, connection: Connection, publish: Publish, topic: Topic) {
   const limit = host.settings.messageSizeLimit;
   if (limit > 0 && publish.payloadLength > limit) {
     return refusePublish(host, connection, publish, topic, Reason.PacketTooLarge);
@@ -163,6 +173,16 @@ export function receivePubrel(host: Host, connection: Connection, packetId: numb
   // An unknown identifier is completed as well: the client is to forget it.
   const kept = session.isRecorded || host.journal.changes !== changes;
   connection.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);
+}
+
+/**
+ * The peer has forgotten what it sent: nobody will release what was received with PUBREC and so became
+ * this side's to deliver.
+ */
+export function routeUnreleased(host: Host, session: Session): void {
+  for (const packetId of session.inbound?.packetIds ?? []) {
+    routeReleased(host, session, session.inbound!.release(packetId)!);
+  }
 }
 
 function routeReleased(host: Host, session: Session, message: StoredMessage) {

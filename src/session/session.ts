@@ -58,6 +58,8 @@ export class Session implements Receiver {
   subscriptions: Map<string, SessionSubscription> | null = null;
   /** Retained messages still to be sent, as fast as the client takes them. */
   retainedDeliveries: RetainedDelivery[] | null = null;
+  /** Messages of QoS 0 wait for it, whatever `queue_qos0_messages` says. */
+  queuesQos0 = false;
   /** Number of its record; 0: it has none. */
   number = 0;
   readonly #host: Host;
@@ -139,7 +141,7 @@ export class Session implements Receiver {
         match.identifiers,
         publish.messageExpirySeconds,
       );
-    } else if (this.#host.settings.queueQos0Messages && this.isLasting) {
+    } else if (this.isLasting && (this.queuesQos0 || this.#host.settings.queueQos0Messages)) {
       this.outbound.queueQos0(this.#host.stored(publish, topic), retain, match.identifiers);
     }
   }
