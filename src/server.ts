@@ -87,6 +87,7 @@ export class Server {
       wakeAt: (atMs) => this.#wakeAt(atMs),
       random: () => crypto.getRandomValues(new Int32Array(1))[0],
       randomUuid: () => crypto.randomUUID(),
+      heapBytes: () => Deno.memoryUsage().rss,
       log: (type, text) => log.log(type, text),
       logs: (type) => log.logs(type),
       observer: options.observer,

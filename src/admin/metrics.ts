@@ -43,6 +43,10 @@ const METRICS: Readonly<Record<keyof Statistics, Metric>> = {
   retainedMessages: ["gauge", "retained_messages", "Retained messages, those of $SYS included."],
   storeMessages: ["gauge", "stored_messages", "Messages kept for lasting sessions or retained."],
   storeBytes: ["gauge", "stored_payload_bytes", "Payload bytes of the messages kept."],
+  packetsWaiting: ["gauge", "packets_waiting", "Packets that wait to be sent."],
+  packetBytesWaiting: ["gauge", "waiting_bytes", "Bytes that wait to be sent."],
+  heapCurrent: ["gauge", "memory_bytes", "Memory in use, as $SYS/broker/heap/current says."],
+  heapMaximum: ["gauge", "memory_maximum_bytes", "The most memory in use at an update."],
   protocolErrors: [
     "counter",
     "protocol_errors_total",

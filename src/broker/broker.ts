@@ -25,10 +25,17 @@ import type { Store, StoreHealth } from "../store/store.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
 import { FrameReader } from "../wire/frame_reader.ts";
 import type { Outbox, SentCounters } from "../wire/outbox.ts";
+import { PacketType } from "../wire/packet_type.ts";
 import { Publish, type Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
-import { newCounters, newSentCounters, type Statistics } from "./counters.ts";
+import {
+  newCounters,
+  newSentCounters,
+  packetStatistics,
+  type Statistics,
+  total,
+} from "./counters.ts";
 import { CommitPolicy } from "./commit_policy.ts";
 import { Congestion } from "./congestion.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
@@ -57,6 +64,8 @@ export interface Ports {
   /** 32 bits of chance. */
   random(): number;
   randomUuid(): string;
+  /** Memory in use. */
+  heapBytes(): number;
   log(type: LogType, text: string): void;
   logs(type: LogType): boolean;
   readonly observer: Observer | null;
@@ -119,6 +128,7 @@ export class Broker implements Host {
   #holding: Connection[] = [];
   #continuing: Connection[] = [];
   #number = 0;
+  #heapMaximum = 0;
   #isStopping = false;
 
   constructor(settings: Settings, ports: Ports) {
@@ -161,7 +171,7 @@ export class Broker implements Host {
 
   /** Begins the work that time drives. */
   start(): void {
-    if (this.settings.sysInterval > 0) this.#sys.update(this.statistics());
+    if (this.settings.sysInterval > 0) this.#updateSys();
     this.#recur();
     if (this.#ports.journal.durability !== "none") {
       this.#deadlines.set(this.nowMs + JOURNAL_TICK_MS, {
@@ -182,7 +192,7 @@ export class Broker implements Host {
     if (sysInterval > 0) {
       this.#sysUpdate = this.#deadlines.set(this.#nextSysUpdateMs(), {
         due: () => {
-          this.#sys.update(this.statistics());
+          this.#updateSys();
           return this.#nextSysUpdateMs();
         },
       });
@@ -285,6 +295,13 @@ export class Broker implements Host {
 
   statistics(): Statistics {
     const { counters, sent, sessions } = this;
+    const heapCurrent = this.#ports.heapBytes();
+    this.#heapMaximum = Math.max(this.#heapMaximum, heapCurrent);
+    let packetsWaiting = 0, packetBytesWaiting = 0;
+    for (const { outbox } of this.connections) {
+      packetsWaiting += outbox.waitingPackets;
+      packetBytesWaiting += outbox.waiting;
+    }
     return {
       uptimeSeconds: (this.nowMs - this.#startedAtMs) / 1000,
       clientsTotal: sessions.count,
@@ -294,12 +311,12 @@ export class Broker implements Host {
       clientsExpired: counters.expiredSessions,
       socketsAccepted: counters.sockets,
       connectsReceived: counters.connects,
-      messagesReceived: counters.packetsReceived,
-      messagesSent: sent.packets,
+      messagesReceived: total(counters.packetsReceived),
+      messagesSent: total(sent.packets),
       bytesReceived: counters.bytesReceived,
       bytesSent: counters.bytesSent,
       publishMessagesReceived: counters.publishesReceived,
-      publishMessagesSent: sent.publishes,
+      publishMessagesSent: sent.packets[PacketType.Publish],
       publishMessagesDropped: counters.dropped,
       publishBytesReceived: counters.publishBytesReceived,
       publishBytesSent: sent.publishBytes,
@@ -308,6 +325,10 @@ export class Broker implements Host {
       retainedMessages: this.retained.count,
       storeMessages: this.#messages.keptCount,
       storeBytes: this.#messages.keptBytes,
+      packetsWaiting,
+      packetBytesWaiting,
+      heapCurrent,
+      heapMaximum: this.#heapMaximum,
       protocolErrors: counters.protocolErrors,
       faults: counters.faults,
     };
@@ -557,6 +578,10 @@ export class Broker implements Host {
     const payload = new TextEncoder().encode(value);
     const publish = Publish.of({ payload, qos: 2, retain: true });
     this.route(publish, topic, null);
+  }
+
+  #updateSys() {
+    this.#sys.update(this.statistics(), packetStatistics(this.counters, this.sent));
   }
 
   /** $SYS is updated when Unix time is a multiple of the interval. */

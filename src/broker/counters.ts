@@ -1,12 +1,13 @@
 import type { Counters } from "../session/ports.ts";
 import type { SentCounters } from "../wire/outbox.ts";
+import { PacketType } from "../wire/packet_type.ts";
 
 /** Everything counted since start, at zero. */
 export function newCounters(): Counters {
   return {
     bytesReceived: 0,
     bytesSent: 0,
-    packetsReceived: 0,
+    packetsReceived: new Float64Array(16),
     publishesReceived: 0,
     publishBytesReceived: 0,
     dropped: 0,
@@ -19,7 +20,25 @@ export function newCounters(): Counters {
 }
 
 export function newSentCounters(): SentCounters {
-  return { packets: 0, publishes: 0, publishBytes: 0 };
+  return { packets: new Float64Array(16), publishBytes: 0 };
+}
+
+/** Packets of each type, by their name in lower case. */
+export interface PacketStatistics {
+  readonly received: Readonly<Record<string, number>>;
+  readonly sent: Readonly<Record<string, number>>;
+}
+
+const TYPES = Object.entries(PacketType).map(([name, type]) => [name.toLowerCase(), type] as const);
+
+export function packetStatistics(counters: Counters, sent: SentCounters): PacketStatistics {
+  const byName = (counts: Float64Array) =>
+    Object.fromEntries(TYPES.map(([name, type]) => [name, counts[type]]));
+  return { received: byName(counters.packetsReceived), sent: byName(sent.packets) };
+}
+
+export function total(counts: Float64Array): number {
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** The state of a broker in numbers; the names are those of $SYS where it has the number. */
@@ -46,6 +65,12 @@ export interface Statistics {
   retainedMessages: number;
   storeMessages: number;
   storeBytes: number;
+  /** What waits to be sent, over all connections. */
+  packetsWaiting: number;
+  packetBytesWaiting: number;
+  /** Bytes of memory in use, and the most there were at an update. */
+  heapCurrent: number;
+  heapMaximum: number;
   protocolErrors: number;
   faults: number;
 }

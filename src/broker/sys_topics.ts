@@ -1,4 +1,4 @@
-import type { Statistics } from "./counters.ts";
+import type { PacketStatistics, Statistics } from "./counters.ts";
 
 const PREFIX = "$SYS/broker/";
 
@@ -27,6 +27,12 @@ const VALUES: readonly [topic: string, value: keyof Statistics][] = [
   ["publish/messages/dropped", "publishMessagesDropped"],
   ["publish/bytes/received", "publishBytesReceived"],
   ["publish/bytes/sent", "publishBytesSent"],
+  ["packet/out/count", "packetsWaiting"],
+  ["packet/out/bytes", "packetBytesWaiting"],
+  ["heap/current", "heapCurrent"],
+  ["heap/maximum", "heapMaximum"],
+  // In Mosquitto's manual, as the counts by type are, though its broker does not send them.
+  ["mqtt/publish/dropped", "publishMessagesDropped"],
 ];
 
 /** Load averages: what a counter grows by in a minute, over 1, 5 and 15 minutes. */
@@ -64,7 +70,7 @@ export class SysTopics {
   }
 
   /** Publishes what changed; the first time everything. */
-  update(statistics: Statistics): void {
+  update(statistics: Statistics, packets: PacketStatistics): void {
     const first = this.#updatedAtSeconds < 0;
     if (first) this.#publish(`${PREFIX}version`, this.#version);
     const uptime = statistics.uptimeSeconds;
@@ -73,9 +79,12 @@ export class SysTopics {
       const value = statistics[name];
       // A maximum of one client tells nothing: it appears when it exceeds that.
       if (name === "clientsMaximum" && value <= 1 && !this.#published.has(topic)) continue;
-      if (this.#published.get(topic) === value) continue;
-      this.#published.set(topic, value);
-      this.#publish(PREFIX + topic, String(value));
+      this.#value(topic, value);
+    }
+    for (const direction of ["received", "sent"] as const) {
+      for (const [type, count] of Object.entries(packets[direction])) {
+        this.#value(`mqtt/${type}/${direction}`, count);
+      }
     }
     const elapsed = first ? 0 : uptime - this.#updatedAtSeconds;
     for (const [topic, name] of LOADS) {
@@ -86,6 +95,12 @@ export class SysTopics {
     }
     for (const [, name] of LOADS) this.#counters.set(name, statistics[name]);
     this.#updatedAtSeconds = uptime;
+  }
+
+  #value(topic: string, value: number) {
+    if (this.#published.get(topic) === value) return;
+    this.#published.set(topic, value);
+    this.#publish(PREFIX + topic, String(value));
   }
 
   #updateLoad(topic: string, increase: number, elapsed: number, windowSeconds: number) {

@@ -51,7 +51,7 @@ export class ClientConnection extends Connection {
   protected override handle() {
     const { firstByte } = this.host.reader;
     const type = firstByte >> 4;
-    this.host.counters.packetsReceived++;
+    this.host.counters.packetsReceived[type]++;
     if (type === PacketType.Publish) return receivePublish(this.host, this);
     if (this.isOpening) return receiveConnect(this.host, this);
     const log = this.packetLog;

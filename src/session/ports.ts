@@ -164,7 +164,8 @@ export interface Deadline {
 export interface Counters {
   bytesReceived: number;
   bytesSent: number;
-  packetsReceived: number;
+  /** By packet type. */
+  readonly packetsReceived: Float64Array;
   publishesReceived: number;
   publishBytesReceived: number;
   dropped: number;

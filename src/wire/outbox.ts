@@ -25,8 +25,9 @@ export interface OutboxHost {
 }
 
 export interface SentCounters {
-  packets: number;
-  publishes: number;
+  /** By packet type. */
+  readonly packets: Float64Array;
+  /** Payloads. */
   publishBytes: number;
 }
 
@@ -95,6 +96,8 @@ export class Outbox {
   /** Sealed parts, in order, before what is in `#buffer`; null: none. */
   #parts: Part[] | null = null;
   #partsBytes = 0;
+  /** Packets appended since nothing waited. */
+  #packets = 0;
   #inFlight = 0;
   #inFlightBuffer: Uint8Array<ArrayBuffer> | null = null;
   #run: Uint8Array = EMPTY;
@@ -108,6 +111,11 @@ export class Outbox {
   /** Bytes appended and not yet written, those in flight included. */
   get waiting(): number {
     return this.#inFlight + this.#partsBytes + this.#length + this.#runEnd - this.#runStart;
+  }
+
+  /** Packets appended since the last time that nothing waited. */
+  get waitingPackets(): number {
+    return this.isEmpty ? 0 : this.#packets;
   }
 
   get isEmpty(): boolean {
@@ -131,8 +139,8 @@ export class Outbox {
     const length = end - start;
     if (length > this.maximumPacketSize) return false;
     const sent = this.#host.sent;
-    sent.packets++;
-    sent.publishes++;
+    sent.packets[PacketType.Publish]++;
+    this.#packets++;
     sent.publishBytes += message.end - message.payloadStart;
     if (qos === 0 && bytes[start] === header) {
       if (this.#run === bytes && this.#runEnd === start) {
@@ -179,7 +187,8 @@ export class Outbox {
     at = writeUint16(buffer, at, packetId);
     if (withReason) buffer[at++] = reason;
     this.#length = at;
-    this.#host.sent.packets++;
+    this.#host.sent.packets[type]++;
+    this.#packets++;
   }
 
   /** Appends a whole packet. */
@@ -187,7 +196,8 @@ export class Outbox {
     this.settle();
     if (this.observer !== null) this.observer.appended(bytes);
     this.#append(bytes, 0, bytes.length);
-    this.#host.sent.packets++;
+    this.#host.sent.packets[bytes[0] >> 4]++;
+    this.#packets++;
   }
 
   /** Copies the run of borrowed bytes, if there is one. */
@@ -221,6 +231,7 @@ export class Outbox {
     this.#inFlight = 0;
     if (this.#inFlightBuffer !== null) returnBuffer(this.#inFlightBuffer);
     this.#inFlightBuffer = null;
+    if (this.isEmpty) this.#packets = 0;
   }
 
   /** The connection is gone: lets go of everything that waits. */
@@ -300,8 +311,8 @@ export class Outbox {
       this.#length = copyBytes(buffer, at, message.bytes, message.payloadStart, message.end);
     }
     const sent = this.#host.sent;
-    sent.packets++;
-    sent.publishes++;
+    sent.packets[PacketType.Publish]++;
+    this.#packets++;
     sent.publishBytes += payload;
     return true;
   }

@@ -45,6 +45,7 @@ class Bench {
         wakeAt: () => {},
         random: () => 1,
         randomUuid: () => crypto.randomUUID(),
+        heapBytes: () => 0,
         log: () => {},
         logs: () => false,
         observer: null,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Statistics } from "../../src/broker/counters.ts";
+import type { PacketStatistics, Statistics } from "../../src/broker/counters.ts";
 import { SysTopics } from "../../src/broker/sys_topics.ts";
 import { heard } from "../support/exchange.ts";
-import { ack, subscribe } from "../support/packets.ts";
+import { ack, pingreq, subscribe } from "../support/packets.ts";
 import { World } from "../support/world.ts";
 
 const zero: Statistics = {
@@ -28,6 +28,10 @@ const zero: Statistics = {
   retainedMessages: 0,
   storeMessages: 0,
   storeBytes: 0,
+  packetsWaiting: 0,
+  packetBytesWaiting: 0,
+  heapCurrent: 0,
+  heapMaximum: 0,
   protocolErrors: 0,
   faults: 0,
 };
@@ -57,6 +61,11 @@ const values: [topic: string, value: keyof Statistics][] = [
   ["publish/messages/dropped", "publishMessagesDropped"],
   ["publish/bytes/received", "publishBytesReceived"],
   ["publish/bytes/sent", "publishBytesSent"],
+  ["packet/out/count", "packetsWaiting"],
+  ["packet/out/bytes", "packetBytesWaiting"],
+  ["heap/current", "heapCurrent"],
+  ["heap/maximum", "heapMaximum"],
+  ["mqtt/publish/dropped", "publishMessagesDropped"],
 ];
 const loads: [topic: string, counter: keyof Statistics][] = [
   ["messages/received", "messagesReceived"],
@@ -79,8 +88,11 @@ class Scene {
     (topic, value) => this.#published.push([topic.replace("$SYS/broker/", ""), value]),
   );
 
-  list(statistics: Partial<Statistics>): [topic: string, value: string][] {
-    this.#topics.update({ ...zero, ...statistics });
+  list(
+    statistics: Partial<Statistics>,
+    packets: PacketStatistics = { received: {}, sent: {} },
+  ): [topic: string, value: string][] {
+    this.#topics.update({ ...zero, ...statistics }, packets);
     return this.#published.splice(0);
   }
 
@@ -227,7 +239,7 @@ Deno.test("$SYS is retained, at QoS 2", () => {
   world.advanceSeconds(10);
   assert.deepEqual(heard(client), ["PUBLISH $SYS/broker/uptime 10 seconds q2 #2"]);
   const retained = [...world.broker.retained.all()];
-  assert.equal(retained.length, 51);
+  assert.equal(retained.length, 86);
   assert.deepEqual(new Set(retained.map(({ publish }) => publish.qos)), new Set([2]));
 });
 
@@ -295,4 +307,44 @@ Deno.test("without an interval there is no $SYS", () => {
   world.advanceSeconds(60);
   client.expectNothing();
   assert.equal(world.broker.retained.count, 0);
+});
+
+Deno.test("packets are counted by their type, in both directions", () => {
+  const world = new World({ wallMs: 0, settings: { sysInterval: 10 } });
+  const client = world.connect(5);
+  client.subscribe("$SYS/broker/mqtt/#");
+  client.publish({ topic: "t", qos: 1 }).publish({ topic: "t", qos: 1 }).send(pingreq());
+  client.receive();
+  world.advanceSeconds(10);
+  const told = Object.fromEntries(
+    client.receiveOf("publish").map(({ topic, payload }) => [
+      topic!.replace("$SYS/broker/mqtt/", ""),
+      Number(new TextDecoder().decode(payload)),
+    ]),
+  );
+  assert.deepEqual(told, {
+    "connect/received": 1,
+    "subscribe/received": 1,
+    "publish/received": 2,
+    "pingreq/received": 1,
+    "connack/sent": 1,
+    "suback/sent": 1,
+    // The retained topics that came with the subscription, and those of this update before it.
+    "publish/sent": told["publish/sent"],
+    "puback/sent": 2,
+    "pingresp/sent": 1,
+  });
+  assert.ok(told["publish/sent"] > 20);
+});
+
+Deno.test("what waits to be sent is counted until it is taken", () => {
+  const world = new World();
+  const client = world.connect(5);
+  client.isStuck = true;
+  client.send(pingreq(), pingreq());
+  const { packetsWaiting, packetBytesWaiting } = world.broker.statistics();
+  assert.deepEqual([packetsWaiting, packetBytesWaiting], [2, 4]);
+  client.isStuck = false;
+  client.flush();
+  assert.equal(world.broker.statistics().packetsWaiting, 0);
 });

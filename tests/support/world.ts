@@ -109,6 +109,7 @@ export class World {
       wakeAt: (atMs) => void (this.#wakeAtMs = atMs),
       random: () => this.#random = Math.imul(this.#random, 1_103_515_245) + 12_345 | 0,
       randomUuid: () => `00000000-0000-4000-8000-${String(++this.#uuids).padStart(12, "0")}`,
+      heapBytes: () => 1_000_000,
       log: (_type: LogType, text) => void this.log.push(text),
       logs: (type) => type !== "debug" || options.debug === true,
       observer: options.observer ?? null,
