@@ -2,7 +2,7 @@ import type { AccessHooks, Client } from "./access/hooks.ts";
 import { createAdminApp } from "./admin/app.ts";
 import type { Observer } from "./broker/broker.ts";
 import { configurationFromOptions } from "./config/configuration_from_options.ts";
-import { isLoopback } from "./config/configuration.ts";
+import { isLoopback } from "./config/loopback.ts";
 import type { BrokerOptions } from "./config/options.ts";
 import { Log } from "./log.ts";
 import type { Match } from "./routing/subscription_tree.ts";

@@ -1,21 +1,12 @@
 import { type Mistake, type Place, placeText } from "../mistake.ts";
 import { nearestHint } from "./nearest_name.ts";
-import type { OptionRow } from "./option_row.ts";
-import { findOption, optionNames, OPTIONS } from "./options.ts";
-import { ListenerSection, Section } from "./section.ts";
-import { parseInteger, readValue } from "./values.ts";
-
-/** One setting as a file spells it. */
-export interface Setting {
-  readonly name: string;
-  /** Without blanks around it. */
-  readonly text: string;
-  readonly place: Place;
-  /** Where the value begins, counted from 1. */
-  readonly valueColumn: number;
-  /** In mosquitto.conf, where a comment can follow a value of one word. */
-  readonly firstWordOnly: boolean;
-}
+import type { OptionRow, OptionValue } from "./option_row.ts";
+import { findOption, optionNames } from "./options.ts";
+import { Plugins } from "./plugins.ts";
+import { parseInteger } from "./reading.ts";
+import { BridgeSection, ListenerSection, Section } from "./section.ts";
+import type { Setting } from "./setting.ts";
+import { readValue } from "./values.ts";
 
 /** Names that Mosquitto itself no longer knows, and what came after them. */
 const REPLACED: ReadonlyMap<string, string> = new Map([
@@ -35,24 +26,32 @@ export class Check {
   readonly notices: string[] = [];
   readonly global = new Section();
   readonly listeners: ListenerSection[] = [];
+  readonly bridges: BridgeSection[] = [];
+  readonly plugins = new Plugins((place, message) => this.mistake(place, message));
   /** Whether `listener`, `port` or `bind_address` was given: Mosquitto then leaves local only mode. */
   declaresListeners = false;
 
   #listener: ListenerSection | undefined;
   #defaultListener: ListenerSection | undefined;
-  #bridge: Section | undefined;
-  #plugin: Section | undefined;
+  #bridge: BridgeSection | undefined;
+  /** An option was taken that `per_listener_settings` would have given to a listener. */
+  #hasGlobalAccess = false;
 
   /** The cursors start empty in each file. */
   startFile(): void {
-    this.#listener = this.#bridge = this.#plugin = undefined;
+    this.#listener = this.#bridge = this.plugins.current = undefined;
+  }
+
+  /** Whether the access options belong to the listener above them. */
+  get perListener(): boolean {
+    return this.global.values.get("per_listener_settings") === true;
   }
 
   /** Reads other files in between: the cursors are the same afterwards. */
   aside(read: () => void): void {
-    const [listener, bridge, plugin] = [this.#listener, this.#bridge, this.#plugin];
+    const [listener, bridge, plugin] = [this.#listener, this.#bridge, this.plugins.current];
     read();
-    [this.#listener, this.#bridge, this.#plugin] = [listener, bridge, plugin];
+    [this.#listener, this.#bridge, this.plugins.current] = [listener, bridge, plugin];
   }
 
   mistake(place: Place, message: string, hint?: string): void {
@@ -67,17 +66,11 @@ export class Check {
   set(setting: Setting): void {
     const row = this.find(setting);
     if (row === undefined) return;
-    const { name, place } = setting;
+    if (row.note !== undefined) this.notice(setting.place, row.note);
+    if (row.scope === "plugin") return this.#takePluginSetting(row, setting);
     if (row.kind === "directive") return this.#direct(row, setting);
-    if (row.note !== undefined) this.notice(place, row.note);
     const section = this.#sectionOf(row, setting);
-    if (section === undefined) return;
-    if (name.startsWith("plugin_opt_") || name.startsWith("auth_opt_")) {
-      if (/^(plugin|auth)_opt_$/.test(name)) {
-        return this.mistake(place, "Invalid 'plugin_opt_' config option.");
-      }
-    }
-    this.assign(section, row, setting);
+    if (section !== undefined) this.assign(section, row, setting);
   }
 
   /** The row of a setting's name; an unknown name is a mistake. */
@@ -95,20 +88,41 @@ export class Check {
 
   /** Reads the value of a setting and puts it into a section. */
   assign(section: Section, row: OptionRow, setting: Setting): void {
-    const { name, text, place } = setting;
-    const label = row.label ?? name.replace(/^(plugin|auth)_opt_/, "");
-    const reading = readValue(row, text, label, setting.firstWordOnly);
-    if ("message" in reading) {
-      const column = text === "" ? place.column : setting.valueColumn;
-      return this.mistake({ ...place, column }, reading.message, reading.hint);
+    const { name, place } = setting;
+    const label = row.label ?? name;
+    const value = this.#read(row, setting, label);
+    if (value === undefined) return;
+    if (row.name === "per_listener_settings") {
+      if (this.perListener) return; // as Mosquitto: once on it stays on
+      if (value === true && this.#hasGlobalAccess) {
+        const text = "per_listener_settings must be set before any other security settings.";
+        return this.mistake(place, text);
+      }
     }
-    if (reading.notice !== undefined) this.notice(place, `Warning: ${reading.notice}`);
+    if (row.name === "plugin_use") this.plugins.use(String((value as readonly string[])[0]), place);
     const before = section.places.get(row.name);
-    if (!section.set(row, reading.value, place)) {
+    const outcome = section.set(row, value, place);
+    if (outcome === "duplicate") {
       const hint = before === undefined ? undefined : `it was given at ${placeText(before)}`;
-      return this.mistake(place, `Duplicate '${label}' value in configuration.`, hint);
+      const message = row.duplicate ?? `Duplicate '${label}' value in configuration.`;
+      return this.mistake(place, message, hint);
     }
+    if (outcome === "skipped") this.notice(place, `Duplicate '${label}' line, skipping.`);
+    if (row.perListener && section === this.global) this.#hasGlobalAccess = true;
     if (row.status === "later") this.notYet(name, place);
+  }
+
+  /** The value of a setting; undefined and a mistake if its text is wrong. */
+  #read(row: OptionRow, setting: Setting, label: string): OptionValue | undefined {
+    const { text, place, firstWordOnly } = setting;
+    const reading = readValue(row, text, label, firstWordOnly);
+    if ("value" in reading) {
+      if (reading.notice !== undefined) this.notice(place, `Warning: ${reading.notice}`);
+      return reading.value;
+    }
+    const column = text === "" ? place.column : setting.valueColumn;
+    this.mistake({ ...place, column }, reading.message, reading.hint);
+    return undefined;
   }
 
   notYet(name: string, place: Place): void {
@@ -117,9 +131,35 @@ export class Check {
 
   /** Opens a listener; the options that follow are its own. */
   openListener(place: Place, kind: ListenerSection["kind"] = "listener line"): ListenerSection {
-    this.#listener = new ListenerSection(kind, place);
+    this.#listener = new ListenerSection(kind, place, this.listeners.length);
     this.listeners.push(this.#listener);
     return this.#listener;
+  }
+
+  /** Opens a bridge; the bridge options that follow are its own. */
+  openBridge(name: string, place: Place): BridgeSection {
+    const bridge = this.#bridge = new BridgeSection(name, place);
+    const earlier = this.bridges.find((one) => one.name === name);
+    if (name === "") this.mistake(place, "Empty 'connection' value in configuration.");
+    else if (earlier !== undefined) {
+      const hint = `it stands at ${placeText(earlier.place)} already`;
+      this.mistake(place, `Duplicate bridge name '${name}'.`, hint);
+    } else {
+      this.bridges.push(bridge);
+      const row = findOption("connection");
+      if (row?.status === "later") this.notYet("connection", place);
+    }
+    return bridge;
+  }
+
+  /** Makes a listener one on a Unix domain socket. */
+  setUnixPath(listener: ListenerSection, path: string | undefined, place: Place): void {
+    if (path === undefined) {
+      return this.mistake(place, "A listener with port 0 must provide a Unix socket path.");
+    }
+    listener.unixPath = path;
+    listener.address = null;
+    this.mistake(place, "A listener on a Unix socket path is not supported yet.");
   }
 
   /** The port of a listener from its text; a wrong one is a mistake and undefined. */
@@ -136,8 +176,8 @@ export class Check {
 
   #direct(row: OptionRow, setting: Setting): void {
     const { name, text, place } = setting;
-    if (row.note !== undefined) this.notice(place, row.note);
     if (name === "listener") this.#listenerLine(text, place);
+    if (name === "connection") this.openBridge(text.split(/[ \t]+/)[0], place);
     if (name === "port") {
       const listener = this.#default(place);
       if (listener.port !== undefined) {
@@ -167,51 +207,74 @@ export class Check {
     // Also after a mistake, so that the options that follow are not blamed for having no listener.
     const listener = this.openListener(place);
     listener.port = this.readPort(text, place, "listener port");
-    if (listener.port === 0 && address === undefined) {
-      this.mistake(place, "A listener with port 0 must provide a Unix socket path.");
-    } else if (listener.port === 0) {
-      this.mistake(place, "A listener on a Unix socket path is not supported yet.");
-    }
-    listener.address = address ?? null;
+    if (listener.port === 0) this.setUnixPath(listener, address, place);
+    else listener.address = address ?? null;
     if (address !== undefined && further.length > 0 && !further[0].startsWith("#")) {
       this.notice(place, `Warning: '${further.join(" ")}' at the end of the line is ignored.`);
     }
   }
 
   /** The section a row's value goes to, if the cursors allow it here. */
-  #sectionOf(row: OptionRow, { name, place }: Setting): Section | undefined {
+  #sectionOf(row: OptionRow, setting: Setting): Section | undefined {
+    const { name, place } = setting;
     if (row.listenerNeed !== undefined) {
       const isDefault = this.#listener === this.#defaultListener;
       if (this.#listener === undefined || (row.listenerNeed === "explicit" && isDefault)) {
-        this.mistake(
-          place,
-          `The '${name}' option requires a listener to be defined first.`,
-          "put it below a 'listener PORT' line",
-        );
-        return undefined;
+        return this.needsListener(setting);
       }
     }
-    switch (row.scope) {
-      case "global":
-        return this.global;
-      case "listener":
-        return this.#listener ?? this.#default(place);
-      case "bridge":
-        if (row.name === "connection") return this.#bridge = new Section();
-        if (this.#bridge !== undefined) return this.#bridge;
-        this.mistake(place, `The '${name}' option requires a bridge to be defined first.`);
-        return undefined;
-      case "plugin":
-        if (/^(plugin|auth_plugin|global_plugin|plugin_load|plugin_use)$/.test(name)) {
-          return this.#plugin = new Section();
-        }
-        if (this.#plugin !== undefined) return this.#plugin;
-        this.mistake(
-          place,
-          `The '${name}' option requires plugin/global_plugin/plugin_load to be defined first.`,
-        );
-        return undefined;
+    if (row.scope === "listener") return this.#listener ?? this.#default(place);
+    if (row.scope === "global") return this.accessSection(row, setting, this.#listener);
+    if (this.#bridge === undefined) {
+      this.mistake(place, `The '${name}' option requires a bridge to be defined first.`);
     }
+    return this.#bridge;
+  }
+
+  /** Where a global option goes: with `per_listener_settings`, some go to a listener. */
+  accessSection(
+    row: OptionRow,
+    setting: Setting,
+    listener: ListenerSection | undefined,
+  ): Section | undefined {
+    if (!row.perListener || !this.perListener) return this.global;
+    if (listener === undefined) return this.needsListener(setting);
+    if (row.name === "allow_anonymous") {
+      this.notice(
+        setting.place,
+        "You are using the 'allow_anonymous' option with 'per_listener_settings true'. Please replace this with 'listener_allow_anonymous'.",
+      );
+    }
+    return listener;
+  }
+
+  /** The mistake of a listener option without listener. */
+  needsListener({ name, place }: Setting): undefined {
+    this.mistake(
+      place,
+      `The '${name}' option requires a listener to be defined first.`,
+      "put it below a 'listener PORT' line",
+    );
+  }
+
+  #takePluginSetting(row: OptionRow, setting: Setting): void {
+    const { name, place } = setting;
+    const mistakesBefore = this.mistakes.length;
+    if (row.name === "plugin_opt_*") this.plugins.takeOption(setting);
+    else if (row.name === "plugin_load") this.plugins.load(setting);
+    else if (row.kind === "bool") {
+      const plugin = this.plugins.required(setting);
+      const value = this.#read(row, setting, name);
+      if (plugin !== undefined && value !== undefined) plugin.denySpecialChars = value as boolean;
+    } else {
+      const isOwn = row.perListener === true && this.perListener;
+      if (isOwn && this.#listener === undefined) return this.needsListener(setting);
+      if (!isOwn) this.#hasGlobalAccess = true;
+      const kind = row.name === "global_plugin" ? "global_plugin" : "plugin";
+      this.plugins.open(kind, setting, isOwn ? this.#listener?.index ?? null : null);
+    }
+    const isRight = this.mistakes.length === mistakesBefore;
+    if (row.status === "later" && isRight) this.notYet(name, place);
   }
 
   /** Mosquitto's default listener, made when it is first needed. */
@@ -220,10 +283,4 @@ export class Check {
     this.#listener = this.#defaultListener;
     return this.#listener;
   }
-}
-
-/** The names a listener's section of an INI file can hold. */
-export function listenerNames(): string[] {
-  return OPTIONS.filter(({ scope, name }) => scope === "listener" && name !== "listener")
-    .flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]);
 }

@@ -3,24 +3,33 @@ import { placeText } from "../mistake.ts";
 import type { OptionRow, OptionValue } from "./option_row.ts";
 import { camelCase } from "./option_row.ts";
 import {
+  BRIDGE_OPTIONS,
+  type BridgeValues,
   GLOBAL_OPTIONS,
   type GlobalValues,
   hasValue,
   LISTENER_OPTIONS,
   type ListenerValues,
   LOG_TYPES,
+  PER_LISTENER_OPTIONS,
+  type PluginSection,
 } from "./options.ts";
-import type { ListenerSection, Section } from "./section.ts";
+import { checkRelations } from "./relations.ts";
+import { type BridgeSection, ListenerSection, type Section } from "./section.ts";
 
 /** A configuration in force: complete, typed, and sound in itself. */
 export interface Configuration {
   readonly global: GlobalValues;
   readonly listeners: readonly ListenerValues[];
+  readonly bridges: readonly BridgeValues[];
+  /** In the order in which they are asked, which is that of the file. */
+  readonly plugins: readonly PluginSection[];
   /** No listener was declared: reachable from this machine alone. */
   readonly localOnly: boolean;
   /**
    * Where each value comes from: "default", "command line", "FILE:LINE", "environment …" or "options".
-   * The keys are the options' names; those of a listener have `listener[0].` in front.
+   * The keys are the options' names; those of a listener have `listener[0].` in front, of a bridge
+   * `bridge[0].`.
    */
   readonly origins: ReadonlyMap<string, string>;
   /** Lines for the log: what was taken otherwise than written, what is deprecated, what has no effect. */
@@ -49,31 +58,28 @@ export function conclude(
   localOnly = !check.declaresListeners,
 ): Configuration {
   const origins = new Map<string, string>();
-  checkAdmin(check);
+  checkRelations(check);
   const global = globalValues(check, overrides, localOnly, origins);
+  const access = new AccessValues(check, global, localOnly, origins);
   const listeners = localOnly
-    ? localListeners(check, overrides, origins)
-    : check.listeners.map((listener, index) => {
+    ? localListeners(check, overrides, access, origins)
+    : check.listeners.map((listener) => {
       if (listener.kind === "default listener" && listener.port === undefined) {
         check.notice(
           listener.place,
           `The default listener is opened on port ${DEFAULT_PORT}, for an option stands before any listener line.`,
         );
       }
-      const place = placeText(listener.place);
-      return listenerValues(
-        listener,
-        listener.port ?? DEFAULT_PORT,
-        listener.address,
-        `listener[${index}].`,
-        place,
-        origins,
-      );
+      return listenerValues(listener, access, origins);
     });
   if (!localOnly && (overrides.ports?.length ?? 0) > 0) {
     check.notices.push("Warning: -p is ignored, for the configuration declares its listeners.");
   }
-  return { global, listeners, localOnly, origins, notices: check.notices };
+  const bridges = check.bridges.map((bridge, index) =>
+    bridgeValues(bridge, `bridge[${index}].`, origins)
+  );
+  const plugins = check.plugins.all;
+  return { global, listeners, bridges, plugins, localOnly, origins, notices: check.notices };
 }
 
 function globalValues(
@@ -113,6 +119,7 @@ function autosaveNotice(values: ReadonlyMap<string, OptionValue>): string {
 function localListeners(
   check: Check,
   overrides: Overrides,
+  access: AccessValues,
   origins: Map<string, string>,
 ): ListenerValues[] {
   check.notices.push(
@@ -126,26 +133,91 @@ function localListeners(
   }
   const given = overrides.ports ?? [];
   const ports = given.length > 0 ? given : [DEFAULT_PORT];
-  const origin = given.length > 0 ? "command line" : "default";
+  const file = given.length > 0 ? "command line" : "default";
   const pairs = ports.flatMap((port) => LOOPBACK_ADDRESSES.map((address) => ({ port, address })));
-  return pairs.map(({ port, address }, index) =>
-    listenerValues(undefined, port, address, `listener[${index}].`, origin, origins)
-  );
+  return pairs.map(({ port, address }, index) => {
+    const listener = new ListenerSection("listener line", { file, line: 0 }, index);
+    listener.port = port;
+    listener.address = address;
+    return listenerValues(listener, access, origins);
+  });
 }
 
 function listenerValues(
-  section: ListenerSection | undefined,
-  port: number,
-  address: string | null,
-  prefix: string,
-  origin: string,
+  section: ListenerSection,
+  access: AccessValues,
   origins: Map<string, string>,
 ): ListenerValues {
+  const prefix = `listener[${section.index}].`;
+  const values = sectionValues(LISTENER_OPTIONS, section, prefix, origins);
+  const origin = placeText(section.place);
+  const { unixPath } = section;
   origins.set(`${prefix}port`, origin);
   origins.set(`${prefix}address`, origin);
-  const values = sectionValues(LISTENER_OPTIONS, section, prefix, origins);
-  const rest = inCamelCase(values) as unknown as Omit<ListenerValues, "port" | "address">;
-  return { port, address, ...rest };
+  if (unixPath !== null) origins.set(`${prefix}unix_path`, origin);
+  access.fillIn(section, prefix, values);
+  const rest = inCamelCase(values) as unknown as Omit<
+    ListenerValues,
+    "port" | "address" | "unixPath" | "hasOwnAccess"
+  >;
+  return {
+    port: section.port ?? DEFAULT_PORT,
+    address: section.address,
+    unixPath,
+    hasOwnAccess: access.isPerListener,
+    ...rest,
+  };
+}
+
+/** Who may connect to each listener: by its own settings, or by those of all. */
+class AccessValues {
+  readonly isPerListener: boolean;
+  readonly #global: GlobalValues;
+  readonly #origins: Map<string, string>;
+
+  constructor(
+    check: Check,
+    global: GlobalValues,
+    localOnly: boolean,
+    origins: Map<string, string>,
+  ) {
+    this.isPerListener = check.perListener && !localOnly;
+    this.#global = global;
+    this.#origins = origins;
+  }
+
+  fillIn(section: ListenerSection, prefix: string, values: Map<string, OptionValue>): void {
+    for (const row of PER_LISTENER_OPTIONS) {
+      if (!hasValue(row)) continue;
+      const { name } = row;
+      const ownName = section.values.has(`listener_${name}`) ? `listener_${name}` : name;
+      const own = section.values.get(ownName);
+      const place = section.places.get(ownName);
+      // An embedder's or Mosquitto's "auto-" holds for listeners too that say nothing.
+      const isShared = !this.isPerListener || name === "auto_id_prefix";
+      const shared = this.#global[camelCase(name) as keyof GlobalValues] as OptionValue;
+      const otherwise = isShared ? this.#origins.get(name) ?? "default" : "default";
+      values.set(name, own ?? (isShared ? shared : row.default));
+      this.#origins.set(
+        `${prefix}${name}`,
+        own === undefined || place === undefined ? otherwise : placeText(place),
+      );
+    }
+  }
+}
+
+function bridgeValues(
+  section: BridgeSection,
+  prefix: string,
+  origins: Map<string, string>,
+): BridgeValues {
+  const values = sectionValues(BRIDGE_OPTIONS, section, prefix, origins);
+  if (!section.values.has("local_cleansession")) {
+    values.set("local_cleansession", values.get("cleansession") ?? false);
+  }
+  const { name, place, places } = section;
+  const rest = inCamelCase(values) as unknown as Omit<BridgeValues, "name" | "place" | "places">;
+  return { name, place, places, ...rest };
 }
 
 /** The values of one section with the defaults of the table. */
@@ -168,21 +240,4 @@ function sectionValues(
 
 function inCamelCase(values: ReadonlyMap<string, OptionValue>): Record<string, OptionValue> {
   return Object.fromEntries([...values].map(([name, value]) => [camelCase(name), value]));
-}
-
-function checkAdmin(check: Check): void {
-  const endpoint = check.global.values.get("admin_listener") as GlobalValues["adminListener"];
-  const place = check.global.places.get("admin_listener");
-  if (!endpoint || place === undefined || isLoopback(endpoint.address)) return;
-  if (check.global.values.has("admin_token")) return;
-  check.mistake(
-    place,
-    `The 'admin_listener' option needs 'admin_token' at the address ${endpoint.address}.`,
-    "without a token it can listen on 127.0.0.1 or ::1 only",
-  );
-}
-
-/** Whether only this machine can reach an address. */
-export function isLoopback(address: string): boolean {
-  return /^(127(\.\d{1,3}){3}|::1|localhost)$/i.test(address);
 }

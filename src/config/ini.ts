@@ -1,11 +1,13 @@
 import { parse } from "@std/ini";
-import { type Check, listenerNames, type Setting } from "./check.ts";
+import type { Check } from "./check.ts";
 import { type ConfigurationFiles, readLines } from "./files.ts";
 import { pathsToInclude } from "./include_dir.ts";
 import type { Place } from "../mistake.ts";
 import { nearestHint } from "./nearest_name.ts";
-import type { OptionRow } from "./option_row.ts";
-import type { ListenerSection, Section } from "./section.ts";
+import { isGathered, type OptionRow } from "./option_row.ts";
+import { OPTIONS } from "./options.ts";
+import type { BridgeSection, ListenerSection } from "./section.ts";
+import type { Setting } from "./setting.ts";
 
 /** A value whose line is well formed, with its number among all such lines of the file. */
 interface Entry {
@@ -138,12 +140,10 @@ function takePart(
   check: Check,
   headings: Map<string, Place>,
 ): void {
-  const listener = part.heading.startsWith("listener ")
-    ? check.openListener(part.place)
-    : undefined;
-  const isBridge = part.heading.startsWith("bridge ");
+  const [, kind, name] = /^(listener|bridge) (\S+)$/.exec(part.heading) ?? [];
+  const listener = kind === "listener" ? check.openListener(part.place) : undefined;
+  const bridge = kind === "bridge" ? check.openBridge(name, part.place) : undefined;
   if (listener !== undefined) check.declaresListeners = true;
-  if (isBridge) check.notYet("connection", part.place);
   const seen = new Map<string, Place>();
   for (const entry of part.entries) {
     const text = values.get(entry);
@@ -154,34 +154,46 @@ function takePart(
       continue;
     }
     const row = check.find(setting);
-    if (row === undefined) continue;
-    const earlier = seen.get(row.name);
-    if (earlier !== undefined && !entry.isList) {
-      const hint = row.kind === "words"
-        ? `write ${row.name}[] = VALUE for each`
-        : `it was given at ${earlier.file}:${earlier.line}`;
-      check.mistake(place, `Duplicate '${name}' value in configuration.`, hint);
-      continue;
-    }
+    if (row === undefined || !isNumberRight(row, entry, seen.get(row.name), check)) continue;
     seen.set(row.name, place);
-    if (entry.isList && row.kind !== "words") {
-      check.mistake(place, `The '${name}' option takes one value only.`, `write ${name} = VALUE`);
-    } else if (name === "include_dir") {
-      include(setting, files, check, headings);
-    } else if (isBridge || listener !== undefined) {
-      takeSectionSetting(row, setting, part, listener, check);
-    } else takeTopSetting(row, setting, check);
+    if (name === "include_dir") include(setting, files, check, headings);
+    else if (listener !== undefined) takeListenerSetting(row, setting, part, listener, check);
+    else if (bridge !== undefined) takeBridgeSetting(row, setting, part, bridge, check);
+    else takeTopSetting(row, setting, check);
   }
-  if (listener !== undefined && !seen.has("port")) {
-    check.mistake(part.place, `The section '[${part.heading}]' has no 'port'.`);
+  if (listener !== undefined) concludeListener(listener, part, seen, check);
+}
+
+/** Whether an option is not given more often than it can be. */
+function isNumberRight(
+  row: OptionRow,
+  entry: Entry,
+  earlier: Place | undefined,
+  check: Check,
+): boolean {
+  const { name, place } = entry.setting;
+  if (row.scope === "plugin") return true; // a line of its own for each plugin, as in mosquitto.conf
+  if (earlier !== undefined && !entry.isList) {
+    const hint = isGathered(row)
+      ? `write ${row.name}[] = VALUE for each`
+      : `it was given at ${earlier.file}:${earlier.line}`;
+    check.mistake(place, `Duplicate '${name}' value in configuration.`, hint);
+    return false;
   }
+  if (entry.isList && !isGathered(row)) {
+    check.mistake(place, `The '${name}' option takes one value only.`, `write ${name} = VALUE`);
+    return false;
+  }
+  return true;
 }
 
 function takeTopSetting(row: OptionRow, setting: Setting, check: Check): void {
   if (row.status === "dropped" || row.scope === "plugin") return check.set(setting);
   if (row.scope === "global") {
     if (row.note !== undefined) check.notice(setting.place, row.note);
-    return check.assign(check.global, row, setting);
+    const section = check.accessSection(row, setting, undefined);
+    if (section !== undefined) check.assign(section, row, setting);
+    return;
   }
   const section = row.scope === "listener" ? "listener" : "bridge";
   check.mistake(
@@ -191,30 +203,73 @@ function takeTopSetting(row: OptionRow, setting: Setting, check: Check): void {
   );
 }
 
-function takeSectionSetting(
+function takeListenerSetting(
   row: OptionRow,
   setting: Setting,
   part: Part,
-  listener: ListenerSection | undefined,
+  listener: ListenerSection,
   check: Check,
 ): void {
   const { name, text, place } = setting;
-  const scope = listener === undefined ? "bridge" : "listener";
-  if (row.scope !== scope || row.name === "listener" || row.name === "connection") {
-    const hint = row.scope === "global"
-      ? "write it above the first section"
-      : listener === undefined
-      ? undefined
-      : nearestHint(name, listenerNames());
-    check.mistake(place, `The '${name}' option has no place in '[${part.heading}]'.`, hint);
-  } else if (listener === undefined) {
-    check.notYet(name, place);
+  if (row.status === "dropped") return check.set(setting);
+  if (row.perListener && check.perListener) {
+    if (row.scope === "plugin") return check.set(setting);
+    if (row.note !== undefined) check.notice(place, row.note);
+    check.assign(listener, row, setting);
+  } else if (row.scope === "plugin" && check.plugins.current?.listener === listener.index) {
+    check.set(setting);
+  } else if (row.scope !== "listener" || row.name === "listener") {
+    misplaced(row, setting, part, nearestHint(name, listenerNames()), check);
   } else if (name === "port") {
-    listener.port = check.readPort(text, place, "port");
+    listener.port = check.readPort(text, place, "listener port");
   } else if (name === "bind_address") {
     if (text === "") check.mistake(place, "Empty 'bind_address' value in configuration.");
     else listener.address = text;
-  } else check.assign(listener as Section, row, setting);
+  } else check.assign(listener, row, setting);
+}
+
+function takeBridgeSetting(
+  row: OptionRow,
+  setting: Setting,
+  part: Part,
+  bridge: BridgeSection,
+  check: Check,
+): void {
+  if (row.scope !== "bridge" || row.name === "connection") {
+    misplaced(row, setting, part, undefined, check);
+  } else check.assign(bridge, row, setting);
+}
+
+function misplaced(
+  row: OptionRow,
+  { name, place }: Setting,
+  part: Part,
+  nearest: string | undefined,
+  check: Check,
+): void {
+  const hint = row.scope === "global" ? "write it above the first section" : nearest;
+  check.mistake(place, `The '${name}' option has no place in '[${part.heading}]'.`, hint);
+}
+
+/** A listener's port and address are known when all its lines are. */
+function concludeListener(
+  listener: ListenerSection,
+  part: Part,
+  seen: ReadonlyMap<string, Place>,
+  check: Check,
+): void {
+  const portPlace = seen.get("port");
+  if (portPlace === undefined) {
+    check.mistake(part.place, `The section '[${part.heading}]' has no 'port'.`);
+  } else if (listener.port === 0) {
+    check.setUnixPath(listener, listener.address ?? undefined, portPlace);
+  }
+}
+
+/** The names a listener's section can hold. */
+function listenerNames(): string[] {
+  return OPTIONS.filter(({ scope, name }) => scope === "listener" && name !== "listener")
+    .flatMap(({ name, aliases }) => [name, ...(aliases ?? [])]);
 }
 
 function include(

@@ -1,4 +1,4 @@
-import type { OptionRow, OptionValue } from "./option_row.ts";
+import { isGathered, type OptionRow, type OptionValue } from "./option_row.ts";
 import type { Place } from "../mistake.ts";
 
 /** The options that were set in one place: globally, for one listener, for one bridge. */
@@ -6,15 +6,19 @@ export class Section {
   readonly values = new Map<string, OptionValue>();
   readonly places = new Map<string, Place>();
 
-  /** Takes a value. False: the option was given before and may be given once only. */
-  set(row: OptionRow, value: OptionValue, place: Place): boolean {
+  /** Takes a value; of a gathered option, one of its values. Says what is wrong or odd about it. */
+  set(row: OptionRow, value: OptionValue, place: Place): "taken" | "duplicate" | "skipped" {
     const before = this.values.get(row.name);
-    const once = (row.kind === "text" || row.kind === "path" || row.kind === "endpoint") &&
-      row.lastWins === undefined;
-    if (once && before !== undefined) return false;
-    this.values.set(row.name, row.kind === "words" ? gather(row, before, value as string) : value);
+    if (isGathered(row)) {
+      const gathered = gather(row, before as readonly unknown[] ?? [], value as readonly unknown[]);
+      if (typeof gathered === "string") return gathered;
+      this.values.set(row.name, gathered as OptionValue);
+    } else {
+      if (isOnce(row) && before !== undefined) return "duplicate";
+      this.values.set(row.name, value);
+    }
     this.places.set(row.name, place);
-    return true;
+    return "taken";
   }
 }
 
@@ -23,19 +27,48 @@ export class ListenerSection extends Section {
   /** Undefined until a `port` has been given. */
   port: number | undefined;
   address: string | null = null;
-  constructor(readonly kind: "listener line" | "default listener", readonly place: Place) {
+  unixPath: string | null = null;
+  constructor(
+    readonly kind: "listener line" | "default listener",
+    readonly place: Place,
+    readonly index: number,
+  ) {
     super();
   }
 }
 
-/** Adds a word to a set of words: `none` empties it, `all` fills it. */
+/** A bridge that is being declared. */
+export class BridgeSection extends Section {
+  constructor(readonly name: string, readonly place: Place) {
+    super();
+  }
+}
+
+/** Whether a second value is a mistake rather than the one that counts. */
+function isOnce(row: OptionRow): boolean {
+  return (row.kind === "text" || row.kind === "path" || row.kind === "endpoint" ||
+    row.kind === "addresses") && row.lastWins === undefined;
+}
+
+/** Adds to a list or set: of words, `none` empties it and `all` fills it. */
 function gather(
-  row: Extract<OptionRow, { kind: "words" }>,
-  before: OptionValue | undefined,
-  word: string,
-): readonly string[] {
-  if (word === "none") return [];
-  if (word === "all" && row.all) return row.words;
-  const words = before === undefined ? [] : before as readonly string[];
-  return words.includes(word) ? words : [...words, word];
+  row: OptionRow,
+  before: readonly unknown[],
+  added: readonly unknown[],
+): readonly unknown[] | "duplicate" | "skipped" {
+  const [one] = added;
+  if (row.kind === "words") {
+    if (one === "none") return [];
+    if (one === "all" && row.all) return row.words;
+    const word = String(one).split(" ")[0];
+    const isPath = row.pathWords?.includes(word) === true;
+    if (isPath && before.some((earlier) => String(earlier).startsWith(`${word} `))) {
+      return "duplicate";
+    }
+    return before.includes(one) ? before : [...before, one];
+  }
+  const text = JSON.stringify(one);
+  return before.some((earlier) => JSON.stringify(earlier) === text)
+    ? "skipped"
+    : [...before, ...added];
 }

@@ -1,13 +1,18 @@
 /** From the text of a value to the value, by the row of its option. */
+import { readAddresses, readBackoff, readProbes, readTopic } from "./bridge_values.ts";
 import { nearestHint } from "./nearest_name.ts";
-import type { IntRow, OptionRow, OptionValue, ProtocolVersion } from "./option_row.ts";
+import { INT_MAXIMUM } from "./option_row.ts";
+import type {
+  IntRow,
+  OptionRow,
+  ProtocolVersion,
+  TextRow,
+  TextsRow,
+  WordRow,
+  WordsRow,
+} from "./option_row.ts";
+import { parseInteger, type Reading, unread } from "./reading.ts";
 
-/** A value, or what is wrong with its text. */
-export type Reading =
-  | { readonly value: OptionValue; readonly notice?: string }
-  | { readonly message: string; readonly hint?: string };
-
-const INT_MAXIMUM = 2_147_483_647;
 const INT_MINIMUM = -2_147_483_648;
 const TEXT_BYTES_MAXIMUM = 65_535;
 const SECONDS_OF: ReadonlyMap<string, number> = new Map([
@@ -32,9 +37,18 @@ export function readValue(
 ): Reading {
   if (text === "") return { message: `Empty '${label}' value in configuration.` };
   if (row.kind === "text" || row.kind === "path") return readText(row, text, label);
+  if (row.kind === "texts") {
+    const reading = readText(row, text, label);
+    return "value" in reading ? { value: [text] } : reading;
+  }
   const words = text.split(/[ \t]+/);
   if (row.kind === "versions") return readVersions(text, label);
   if (row.kind === "endpoint") return readEndpoint(row.defaultAddress, words, label);
+  if (row.kind === "addresses") return readAddresses(words);
+  if (row.kind === "topics") return readTopic(text);
+  if (row.kind === "backoff") return readBackoff(words, label);
+  if (row.kind === "probes") return readProbes(words, label);
+  if (row.kind === "words" && row.pathWords?.includes(words[0])) return readPathWord(row, text);
   if (!firstWordOnly && words.length > 1) return invalid(label, text);
   const reading = readWord(row, words[0], label);
   return "value" in reading ? { ...reading, ...unread(words.slice(1), reading.notice) } : reading;
@@ -58,33 +72,35 @@ function readWord(row: OptionRow, word: string, label: string): Reading {
       };
     }
     case "word":
-    case "words": {
-      const words: readonly string[] = row.kind === "words"
-        ? [...row.words, "none", ...(row.all ? ["all"] : [])]
-        : row.words;
-      if (words.includes(word)) return { value: word };
-      if (row.laterWords?.includes(word)) {
-        return { message: `The '${label}' value '${word}' is not supported yet.` };
-      }
-      const hint = nearestHint(word, words) ?? `one of: ${words.join(", ")}`;
-      return { ...invalid(label, word), hint };
-    }
+    case "words":
+      return readKnownWord(row, word, label);
     default:
       return invalid(label, word);
   }
 }
 
-/** A number as C's strtol takes it: decimal, 0x and 0 for octal. */
-export function parseInteger(word: string): number | undefined {
-  const match = /^([+-]?)(?:0[xX]([0-9a-fA-F]+)|0([0-7]*)|([1-9][0-9]*))$/.exec(word);
-  if (match === null) return undefined;
-  const [, sign, hex, octal, decimal] = match;
-  const size = hex !== undefined
-    ? parseInt(hex, 16)
-    : octal !== undefined
-    ? parseInt(`0${octal}`, 8)
-    : Number(decimal);
-  return sign === "-" && size !== 0 ? -size : size;
+function readKnownWord(row: WordRow | WordsRow, word: string, label: string): Reading {
+  const words: readonly string[] = row.kind === "words"
+    ? [...row.words, ...(row.pathWords ?? []), "none", ...(row.all ? ["all"] : [])]
+    : row.words;
+  if (words.includes(word)) return { value: row.kind === "words" ? [word] : word };
+  if (row.laterWords?.includes(word)) {
+    return { message: `The '${label}' value '${word}' is not supported yet.` };
+  }
+  const special = row.kind === "word" && Object.hasOwn(row.refusals ?? {}, word)
+    ? row.refusals?.[word]
+    : undefined;
+  const hint = nearestHint(word, words) ?? `one of: ${words.join(", ")}`;
+  return { message: special ?? refusalText(row, label, word), hint };
+}
+
+/** A word whose rest of the line is a path. */
+function readPathWord(row: WordsRow, text: string): Reading {
+  const [, word, path] = /^(\S+)[ \t]*(.*)$/s.exec(text) ?? [];
+  const name = `${row.name} ${word}`;
+  if (path === "") return { message: `Empty "${name}" value in configuration.` };
+  if (!isText(path)) return malformed(name);
+  return { value: [`${word} ${path}`] };
 }
 
 function readInt(row: IntRow, word: string, label: string): Reading {
@@ -94,41 +110,52 @@ function readInt(row: IntRow, word: string, label: string): Reading {
     return { message: `'${label}' value out of range.` };
   }
   if (number === row.same?.given) return { value: row.same.taken };
-  if (number < row.minimum && row.below !== undefined) return { value: row.below };
+  if (number < row.minimum && row.below !== undefined) {
+    return { value: row.below, ...(row.belowNotice && { notice: row.belowNotice }) };
+  }
   if (number > row.maximum && row.clampsAbove) {
     return { value: row.maximum, notice: `'${label}' is lowered to its maximum ${row.maximum}.` };
   }
   if (number >= row.minimum && number <= row.maximum) return { value: number };
   return {
-    message: refusalText(row, label, String(number)),
+    message: refusalText(
+      row,
+      label,
+      String(number),
+      number < row.minimum ? row.refusalBelow ?? row.refusal : row.refusal,
+    ),
     hint: row.maximum >= INT_MAXIMUM
       ? `${row.minimum} or more`
       : `${row.minimum} to ${row.maximum}`,
   };
 }
 
-function readText(
-  row: Extract<OptionRow, { kind: "text" | "path" }>,
-  text: string,
-  label: string,
-): Reading {
-  // What MQTT forbids in its strings, Mosquitto forbids here.
-  if (!text.isWellFormed() || /\p{Cc}/u.test(text)) {
+function readText(row: TextRow | TextsRow, text: string, label: string): Reading {
+  if (!isText(text)) return malformed(label);
+  const { bytesMaximum = TEXT_BYTES_MAXIMUM, pattern } = row.kind === "texts" ? {} : row;
+  if (encoder.encode(text).length > bytesMaximum) {
+    const isSpecial = row.refusal !== undefined && bytesMaximum < TEXT_BYTES_MAXIMUM;
     return {
-      message: "Malformed UTF-8 in configuration.",
-      hint: `'${label}' has bytes that are no text`,
+      message: isSpecial ? refusalText(row, label, text) : `'${label}' value too long.`,
+      hint: `at most ${bytesMaximum} bytes`,
     };
   }
-  const maximum = row.bytesMaximum ?? TEXT_BYTES_MAXIMUM;
-  if (encoder.encode(text).length > maximum) {
-    return {
-      message: row.refusal === undefined
-        ? `'${label}' value too long.`
-        : refusalText(row, label, text),
-      hint: `at most ${maximum} bytes`,
-    };
+  if (pattern !== undefined && !pattern.test(text)) {
+    return { message: refusalText(row, label, text) };
   }
   return { value: text };
+}
+
+/** What MQTT forbids in its strings, Mosquitto forbids here. */
+function isText(text: string): boolean {
+  return text.isWellFormed() && !/\p{Cc}/u.test(text);
+}
+
+function malformed(label: string): Reading {
+  return {
+    message: "Malformed UTF-8 in configuration.",
+    hint: `'${label}' has bytes that are no text`,
+  };
 }
 
 function readVersions(text: string, label: string): Reading {
@@ -161,20 +188,18 @@ function readEndpoint(defaultAddress: string, words: readonly string[], label: s
   return { value: { port, address }, ...unread(words.slice(hasAddress ? 2 : 1)) };
 }
 
-/** A notice about words that nothing reads, unless they are a comment. */
-function unread(words: readonly string[], notice?: string): { notice?: string } {
-  if (words.length === 0 || words[0].startsWith("#")) return notice === undefined ? {} : { notice };
-  const ignored = `'${words.join(" ")}' at the end of the line is ignored.`;
-  return { notice: notice === undefined ? ignored : `${notice} ${ignored}` };
-}
-
 function invalid(label: string, value: string): { message: string } {
   return { message: `Invalid '${label}' value (${value}).` };
 }
 
 /** Mosquitto refuses an alias under the option's name. */
-function refusalText(row: OptionRow, label: string, value: string): string {
+function refusalText(
+  row: OptionRow,
+  label: string,
+  value: string,
+  text = row.refusal,
+): string {
   const name = row.aliases?.includes(label) ? row.name : label;
-  return row.refusal?.replaceAll("{name}", () => name).replaceAll("{value}", () => value) ??
+  return text?.replaceAll("{name}", () => name).replaceAll("{value}", () => value) ??
     invalid(label, value).message;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isLoopback } from "../../src/config/configuration.ts";
+import { isLoopback } from "../../src/config/loopback.ts";
 import { loadConfiguration } from "../../src/config/load_configuration.ts";
 import { LOG_TYPES } from "../../src/config/options.ts";
 import { load } from "./support.ts";

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { Configuration } from "../../src/config/configuration.ts";
 import { loadConfiguration } from "../../src/config/load_configuration.ts";
-import { OPTIONS } from "../../src/config/options.ts";
+import { camelCase, type OptionRow } from "../../src/config/option_row.ts";
+import { findOption, hasValue, isHonoured, OPTIONS } from "../../src/config/options.ts";
 import { generatedFiles } from "../tools/write_conf.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -36,44 +38,75 @@ Deno.test("the two files that ship say the same, and what they should", () => {
 Deno.test("every option that is honoured stands in both files, and no other", () => {
   const conf = Deno.readTextFileSync(path("conf/sabethes.conf"));
   const ini = Deno.readTextFileSync(path("conf/sabethes.ini"));
-  for (const { name, status } of OPTIONS) {
-    const isHonoured = status === "honoured" || status === "own";
-    const escaped = name.replace(/[.*]/g, "\\$&");
-    assert.equal(new RegExp(`^#?${escaped} \\S`, "m").test(conf), isHonoured, `conf: ${name}`);
-    if (name === "listener") continue;
+  for (const row of OPTIONS) {
+    const { name } = row;
+    const escaped = name.replace(".", "\\.").replace("*", "KEY");
+    const isThere = isHonoured(row);
+    assert.equal(new RegExp(`^#?${escaped} \\S`, "m").test(conf), isThere, `conf: ${name}`);
+    if (name === "listener" || name === "connection") continue;
     const setting = new RegExp(`^;?${escaped}(\\[\\])? = \\S`, "m");
-    assert.equal(setting.test(ini), isHonoured, `ini: ${name}`);
+    assert.equal(setting.test(ini), isThere, `ini: ${name}`);
   }
 });
 
-Deno.test("what is commented out in the files is right too, and mostly the default", () => {
-  const texts = ["conf/sabethes.conf", "conf/sabethes.ini"].map((name) => {
-    const text = Deno.readTextFileSync(path(name));
-    // Not what reads other files, and not the older spelling of a listener.
-    const uncommented = text.replace(
-      /^[#;](?=[a-z_0-9]+(\[\])? )(?!include_dir|port|bind_address)/gm,
-      "",
-    )
-      .replace(/PORT 127\.0\.0\.1/, "18083");
-    assert.notEqual(uncommented, text);
-    return [name, uncommented] as const;
+/** The commented-out setting of one line, or nothing. */
+const SETTING = /^[#;]([a-zA-Z_0-9.]+)(\[\])? (= )?(.*)$/;
+
+for (const name of ["conf/sabethes.conf", "conf/sabethes.ini"]) {
+  Deno.test(`what is commented out in ${name} is right too, and mostly the default`, () => {
+    const lines = Deno.readTextFileSync(path(name)).split("\n");
+    const shipped = valuesOf(loadShipped(name));
+    let seen = 0;
+    for (const [index, line] of lines.entries()) {
+      const match = SETTING.exec(line);
+      const row = match === null ? undefined : findOption(match[1]);
+      if (match === null || row === undefined || !isHonoured(row)) continue;
+      seen++;
+      const here = lines.with(index, line.slice(1).replace(/\bPORT\b/, "18083"));
+      const before = openingOf(row, lines, name);
+      const text = [...before, ...here].join("\n");
+      const loaded = loadConfiguration({ file: name }, {
+        read: () => new TextEncoder().encode(text),
+        list: () => [],
+      });
+      const number = before.length + index + 1;
+      const wrong = "mistakes" in loaded
+        ? loaded.mistakes.filter((mistake) => mistake.line === number)
+        : [];
+      // One without its companion (certfile, keyfile) is refused for that alone.
+      assert.deepEqual(
+        wrong.filter(({ message }) => !/must be provided|without/.test(message)),
+        [],
+      );
+      // Of a set of words each line is but one.
+      const isDefault = row.example === undefined && hasValue(row) &&
+        row.defaultText === undefined && row.kind !== "words";
+      if (!isDefault || !("configuration" in loaded)) continue;
+      const key = camelCase(row.name);
+      assert.deepEqual(valuesOf(loaded.configuration).get(key), shipped.get(key), line);
+    }
+    assert(seen > 40);
   });
-  for (const [name, text] of texts) {
-    const loaded = loadConfiguration({ file: name }, {
-      read: () => new TextEncoder().encode(text),
-      list: () => [],
-    });
-    assert("configuration" in loaded, JSON.stringify(loaded));
-    const { global } = loaded.configuration;
-    const shipped = loadShipped(name).global;
-    assert.deepEqual(global, {
-      ...shipped,
-      persistentClientExpiration: 1_209_600,
-      retainExpiryInterval: 1,
-      adminToken: "TOKEN",
-    });
+}
+
+function valuesOf({ global, listeners, bridges }: Configuration): Map<string, unknown> {
+  return new Map([global, listeners[0], ...bridges].flatMap((values) => Object.entries(values)));
+}
+
+/** What must stand above an option for it to have a place. */
+function openingOf(row: OptionRow, lines: readonly string[], name: string): string[] {
+  const isIni = name.endsWith(".ini");
+  if (row.name === "plugin_opt_*" || row.name.startsWith("auth_plugin_")) {
+    return [isIni ? "plugin = a.so" : "plugin a.so"];
   }
-});
+  if (row.name === "plugin_use") {
+    return [isIni ? "plugin_load = NAME a.so" : "plugin_load NAME a.so"];
+  }
+  // A bridge stands at the end of the file: it is begun above, and goes on there.
+  return row.scope === "bridge" && row.name !== "connection" && !isIni && lines.length > 0
+    ? ["connection c", "address h", "topic #"]
+    : [];
+}
 
 Deno.test("the documentation has a row for every option", () => {
   const text = Deno.readTextFileSync(path("docs/configuration.md"));

@@ -4,22 +4,28 @@
  *
  *   deno run -A tests/tools/write_conf.ts [--check]
  */
-import type { OptionRow } from "../../src/config/option_row.ts";
+import { isGathered, type OptionRow } from "../../src/config/option_row.ts";
 import {
+  BRIDGE_OPTIONS,
   DROPPED_OPTIONS,
   GLOBAL_OPTIONS,
   hasValue,
+  isHonoured,
   LATER_OPTIONS,
   LISTENER_OPTIONS,
+  PLUGIN_OPTIONS,
 } from "../../src/config/options.ts";
 
 const WIDTH = 96;
-const globals: readonly OptionRow[] = GLOBAL_OPTIONS;
-const listeners: readonly OptionRow[] = LISTENER_OPTIONS;
+const globals: readonly OptionRow[] = GLOBAL_OPTIONS.filter(isHonoured);
+const listeners: readonly OptionRow[] = LISTENER_OPTIONS.filter(isHonoured);
+const bridges: readonly OptionRow[] = BRIDGE_OPTIONS.filter(isHonoured);
+const plugins: readonly OptionRow[] = PLUGIN_OPTIONS.filter(isHonoured);
 const DIRECTIVE_EXAMPLES = new Map([
   ["include_dir", "./conf.d"],
   ["port", "1883"],
   ["bind_address", "127.0.0.1"],
+  ["connection", "NAME"],
 ]);
 /** The listener that ships, as the table has it. */
 const shippedListener = listeners.find(({ name }) => name === "listener")?.shipped ?? "";
@@ -47,50 +53,61 @@ async function format(markdown: string): Promise<string> {
 }
 
 function confFile(): string {
-  const options = globals.map((row) => {
-    const lines = describe(row, "#");
-    if (row.shipped !== undefined) lines.push(`${row.name} ${row.shipped}`);
-    else if (hasSeveral(row)) lines.push(...row.default.map((word) => `#${row.name} ${word}`));
-    else lines.push(`#${row.name} ${example(row)}`);
-    return lines.join("\n");
-  });
+  const block = (row: OptionRow) => {
+    const settings = row.shipped === undefined
+      ? examples(row).map((value) => `#${written(row)} ${value}`)
+      : [`${row.name} ${row.shipped}`];
+    return [...describe(row, "#"), ...settings].join("\n");
+  };
   // Mosquitto's older spelling first: what follows it would no longer belong to the listener line.
   const older = listeners.filter(({ name }) => name === "port" || name === "bind_address");
-  const ofListener = [...older, ...listeners.filter((row) => !older.includes(row))].map((row) => {
-    const value = row.shipped ?? example(row);
-    return [...describe(row, "#"), `${row.shipped === undefined ? "#" : ""}${row.name} ${value}`]
-      .join("\n");
-  });
+  const ofListener = [...older, ...listeners.filter((row) => !older.includes(row))];
   return [
     heading("#", "name value", "conf/sabethes.ini says the same in INI."),
-    ...options,
-    "# ---- Listeners: the options below a listener line are that listener's own. ----",
-    ...ofListener,
+    ...globals.map(block),
+    ...section("#", "Plugins: what follows the line of one is its own", plugins.map(block)),
+    ...section("#", "Listeners: what follows a listener line is its own", ofListener.map(block)),
+    ...section("#", "Bridges: what follows a connection line is its own", bridges.map(block)),
   ].join("\n\n") + "\n";
 }
 
 function iniFile(): string {
-  const options = globals.map((row) => {
-    const lines = describe(row, ";");
-    if (row.shipped !== undefined) lines.push(`${row.name} = ${row.shipped}`);
-    else if (hasSeveral(row)) lines.push(...row.default.map((word) => `;${row.name}[] = ${word}`));
-    else lines.push(`;${row.name} = ${example(row)}`);
-    return lines.join("\n");
-  });
   const [port, address] = shippedListener.split(" ");
   const shipped = new Map([["port", port], ["bind_address", address]]);
-  const ofListener = listeners.filter(({ name }) => name !== "listener").map((row) => {
-    const value = shipped.get(row.name);
-    const setting = `${row.name} = ${value ?? example(row)}`;
-    return [...describe(row, ";"), value === undefined ? `;${setting}` : setting].join("\n");
-  });
+  const block = (row: OptionRow) => {
+    const name = `${written(row)}${isGathered(row) ? "[]" : ""}`;
+    const value = row.scope === "listener" ? shipped.get(row.name) : row.shipped;
+    const settings = value === undefined
+      ? examples(row).map((one) => `;${name} = ${/[#;]/.test(one) ? `"${one}"` : one}`)
+      : [`${name} = ${value}`];
+    return [...describe(row, ";"), ...settings].join("\n");
+  };
+  const ofListener = listeners.filter(({ name }) => name !== "listener").map(block);
+  const ofBridge = bridges.filter(({ name }) => name !== "connection").map(block);
   return [
     heading(";", "name = value", "conf/sabethes.conf says the same in Mosquitto's language."),
-    ...options,
-    "; ---- Listeners: one section each, [listener NAME] with a name of your own. ----",
-    "[listener default]",
-    ...ofListener,
+    ...globals.map(block),
+    ...section(";", "Plugins: what follows the line of one is its own", plugins.map(block)),
+    ...section(";", "Listeners: one section each, [listener NAME] with a name of your own", [
+      "[listener default]",
+      ...ofListener,
+    ]),
+    ...section(
+      ";",
+      "Bridges: one section each",
+      bridges.length === 0 ? [] : [";[bridge NAME]", ...ofBridge],
+    ),
   ].join("\n\n") + "\n";
+}
+
+/** Blocks under a heading, if there are any. */
+function section(mark: string, title: string, blocks: readonly string[]): string[] {
+  return blocks.length === 0 ? [] : [`${mark} ---- ${title}. ----`, ...blocks];
+}
+
+/** The name as a file has it. */
+function written(row: OptionRow): string {
+  return row.name.replace("*", "KEY");
 }
 
 function heading(mark: string, form: string, twin: string): string {
@@ -110,21 +127,27 @@ function describe(row: OptionRow, mark: string): string[] {
   return wrap(text, WIDTH - 2).map((line) => `${mark} ${line}`);
 }
 
-function hasSeveral(row: OptionRow): row is Extract<OptionRow, { kind: "words" }> {
-  return row.kind === "words";
-}
-
-/** What is written after the name of an option that is commented out: its default, or a likely value. */
-function example(row: OptionRow): string {
-  if (!hasValue(row)) return DIRECTIVE_EXAMPLES.get(row.name) ?? "";
-  if (row.kind === "endpoint") return `PORT ${row.defaultAddress}`;
-  if (row.kind === "duration") return "14d";
-  if (row.kind === "versions" || row.kind === "words") return row.default.join(" ");
-  if (row.name === "admin_token") return "TOKEN";
-  if (row.kind === "int" && row.defaultText !== undefined && row.default < row.minimum) {
-    return String(row.minimum);
+/** What is written after an option that is commented out: its default, or likely values. */
+function examples(row: OptionRow): string[] {
+  if (row.example !== undefined) return [row.example];
+  if (!hasValue(row)) return [DIRECTIVE_EXAMPLES.get(row.name) ?? ""];
+  switch (row.kind) {
+    case "words":
+      return [...row.default];
+    case "endpoint":
+      return [`PORT ${row.defaultAddress}`];
+    case "duration":
+      return ["14d"];
+    case "versions":
+      return [row.default.join(" ")];
+    case "backoff":
+      return [`${row.default.baseSeconds} ${row.default.capSeconds}`];
+    case "int":
+      // A default that is said in words is no number that could be written.
+      return [String(row.defaultText === undefined ? row.default : row.minimum)];
+    default:
+      return [String(row.default)];
   }
-  return String(row.default);
 }
 
 function defaultOf(row: OptionRow): string {
@@ -178,7 +201,7 @@ before any listener open the default listener, port 1883 at all addresses; in lo
 effect. Either is said in the log.
 
 ${table(listeners)}
-
+${chapter("Bridges", BRIDGES, bridges)}${chapter("Plugins", PLUGINS, plugins)}
 ## Of Mosquitto 1.x, without effect
 
 These are accepted with a warning, so that old files load.
@@ -193,6 +216,16 @@ These are known and refused by name, so that nobody believes a setting to hold t
 | --- | --- | --- | --- |
 ${LATER_OPTIONS.map(laterLine).join("\n")}
 `;
+}
+
+const BRIDGES = `A bridge is a client of another broker inside this one. In INI each has a section
+\`[bridge NAME]\`.`;
+
+const PLUGINS = `The \`plugin_opt_*\` lines belong to the plugin above them.`;
+
+/** A table with its heading, if it has rows. */
+function chapter(title: string, text: string, rows: readonly OptionRow[]): string {
+  return rows.length === 0 ? "" : `\n## ${title}\n\n${text}\n\n${table(rows)}\n`;
 }
 
 function table(rows: readonly OptionRow[]): string {

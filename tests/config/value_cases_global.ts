@@ -1,0 +1,137 @@
+import { LOG_TYPES } from "../../src/config/options.ts";
+import { bool, type Case, limit, noNumber, path, within, word } from "./value_cases.ts";
+
+/** The values of the global options. */
+export const GLOBAL_CASES: Record<string, Case> = {
+  user: path("user"),
+  pid_file: path("pid_file"),
+  memory_limit: within(
+    "memory_limit",
+    0,
+    Number.MAX_SAFE_INTEGER,
+    () => "Invalid 'memory_limit' value (-1).",
+  ),
+  packet_buffer_size: within(
+    "packet_buffer_size",
+    0,
+    65_535,
+    () => "Packet buffer size must be between 0 and 65535 inclusive.",
+  ),
+  per_listener_settings: bool("per_listener_settings"),
+  clientid_prefixes: path("clientid_prefixes"),
+  password_file: path("password_file"),
+  acl_file: path("acl_file"),
+  psk_file: path("psk_file"),
+  check_retain_source: bool("check_retain_source"),
+  enable_control_api: bool("enable_control_api"),
+  log_facility: within("log_facility", 0, 7),
+  log_timestamp_format: path("log_timestamp_format"),
+  persistence: bool("persistence"),
+  persistence_location: path("persistence_location"),
+  persistence_file: path("persistence_file"),
+  durability: word("durability", ["sync", "async", "autosave"]),
+  autosave_interval: limit("autosave_interval"),
+  autosave_on_changes: bool("autosave_on_changes"),
+  persistence_min_free: within(
+    "persistence_min_free",
+    0,
+    Number.MAX_SAFE_INTEGER,
+    () => "Invalid 'persistence_min_free' value (-1).",
+  ),
+  persistence_on_damage: word("persistence_on_damage", ["stop", "restore", "salvage", "fresh"]),
+  backup_interval: within("backup_interval", 0, 2_147_483_647),
+  backup_keep: within("backup_keep", 1, 2_147_483_647),
+  persistent_client_expiration: {
+    taken: [
+      ["30s", 30],
+      ["2h", 7200],
+      ["1d", 86_400],
+      ["2w", 1_209_600],
+      ["2m", 5_184_000],
+      ["1y", 31_536_000],
+    ],
+    refused: ["5", "5x", "0d", "-5d", "d", "1.5d", "9999999999d"].map((text) => [
+      text,
+      "Invalid 'persistent_client_expiration' duration in configuration.",
+    ]),
+  },
+  allow_anonymous: bool("allow_anonymous"),
+  allow_zero_length_clientid: bool("allow_zero_length_clientid"),
+  auto_id_prefix: {
+    taken: [["p-", "p-"], ["a".repeat(50), "a".repeat(50)]],
+    refused: [
+      ["", "Empty 'auto_id_prefix' value in configuration."],
+      ["a".repeat(51), "auto_id_prefix length must be <= 50."],
+      ["€".repeat(17), "auto_id_prefix length must be <= 50."],
+    ],
+  },
+  allow_duplicate_messages: bool("allow_duplicate_messages"),
+  max_inflight_messages: {
+    taken: [["1", 1], ["65534", 65_534], ["65535", 0], ["0", 0], ["-1", 0]],
+    refused: [
+      ...noNumber("max_inflight_messages"),
+      ["65536", "'max_inflight_messages' must be <= 65535."],
+    ],
+  },
+  max_inflight_bytes: limit("max_inflight_bytes"),
+  max_queued_messages: limit("max_queued_messages"),
+  max_queued_bytes: limit("max_queued_bytes"),
+  queue_qos0_messages: bool("queue_qos0_messages"),
+  upgrade_outgoing_qos: bool("upgrade_outgoing_qos"),
+  max_packet_size: within(
+    "max_packet_size",
+    20,
+    2_147_483_647,
+    () => "'max_packet_size' must be >= 20.",
+  ),
+  message_size_limit: within("message_size_limit", 0, 268_435_455),
+  max_keepalive: within("max_keepalive", 0, 65_535),
+  connect_timeout: within("connect_timeout", 1, 65_535),
+  max_unsent_bytes: within("max_unsent_bytes", 65_536, 2_147_483_647),
+  max_unreleased_bytes: within("max_unreleased_bytes", 65_536, 2_147_483_647),
+  strict_receive_maximum: bool("strict_receive_maximum"),
+  max_subscriptions_per_client: within("max_subscriptions_per_client", 0, 2_147_483_647),
+  global_max_clients: limit("global_max_clients", -1),
+  global_max_connections: limit("global_max_connections", -1),
+  retain_available: bool("retain_available"),
+  max_retained_messages: within("max_retained_messages", 0, 2_147_483_647),
+  retain_expiry_interval: {
+    taken: [["1", 1], ["10000000", 10_000_000], ["10000001", 10_000_000]],
+    refused: [
+      ...noNumber("retain_expiry_interval"),
+      ["0", "retain_expiry_interval must be >= 1."],
+    ],
+  },
+  set_tcp_nodelay: bool("set_tcp_nodelay"),
+  sys_interval: within("sys_interval", 0, 65_535),
+  log_dest: {
+    taken: [["stdout", ["stdout"]], ["stderr", ["stderr"]], ["none", []]],
+    refused: [
+      ["", "Empty 'log_dest' value in configuration."],
+      ["all", "Invalid 'log_dest' value (all)."],
+    ],
+  },
+  log_type: {
+    taken: [...LOG_TYPES.map((type) => [type, [type]] as const), ["all", LOG_TYPES], ["none", []]],
+    refused: [
+      ["", "Empty 'log_type' value in configuration."],
+      ["loud", "Invalid 'log_type' value (loud)."],
+    ],
+  },
+  log_timestamp: bool("log_timestamp"),
+  connection_messages: bool("connection_messages"),
+  admin_listener: {
+    taken: [
+      ["80", { port: 80, address: "127.0.0.1" }],
+      ["0 ::1", { port: 0, address: "::1" }],
+      ["18083 localhost # here", { port: 18083, address: "localhost" }],
+    ],
+    refused: [
+      ["", "Empty 'admin_listener' value in configuration."],
+      ["x", "'admin_listener' value not a number."],
+      ["65536", "Invalid 'admin_listener' value (65536)."],
+      ["80 a/b", "Invalid 'admin_listener' value (a/b)."],
+    ],
+  },
+  admin_token: path("admin_token"),
+};

@@ -1,0 +1,93 @@
+import {
+  bool,
+  type Case,
+  limit,
+  matching,
+  path,
+  texts,
+  withCompanion,
+  within,
+  word,
+} from "./value_cases.ts";
+
+/** The values of the options of a listener. */
+export const LISTENER_CASES: Record<string, Case> = {
+  protocol: word("protocol", ["mqtt"]),
+  max_connections: limit("max_connections", -1),
+  max_qos: within("max_qos", 0, 2, () => "'max_qos' must be between 0 and 2 inclusive."),
+  max_topic_alias: within(
+    "max_topic_alias",
+    0,
+    65_535,
+    () => "Invalid 'max_topic_alias' value in configuration.",
+  ),
+  max_topic_alias_broker: within(
+    "max_topic_alias_broker",
+    0,
+    65_535,
+    () => "Invalid 'max_topic_alias_broker' value in configuration.",
+  ),
+  accept_protocol_versions: {
+    taken: [
+      ["3", [3]],
+      ["5,4", [4, 5]],
+      ["3, 4\t5", [3, 4, 5]],
+      ["4 # and no other", [4]],
+      ["4 7", [4]],
+    ],
+    refused: [
+      ["", "Empty 'accept_protocol_versions' value in configuration."],
+      ["6", "Invalid 'accept_protocol_versions' value (6)."],
+    ],
+  },
+  bind_interface: path("bind_interface"),
+  socket_domain: word(
+    "socket_domain",
+    ["ipv4", "ipv6"],
+    "Invalid 'socket_domain' value 'wrong' in configuration.",
+  ),
+  mount_point: matching(
+    "mount_point",
+    ["a/", "a b/c"],
+    ["a/+/", "#"],
+    (text) => `Invalid 'mount_point' value (${text}). Does it contain a wildcard character?`,
+  ),
+  use_username_as_clientid: bool("use_username_as_clientid"),
+  listener_allow_anonymous: bool("listener_allow_anonymous"),
+  listener_auto_id_prefix: {
+    taken: [["p-", "p-"], ["a".repeat(50), "a".repeat(50)]],
+    refused: [
+      ["", "Empty 'listener_auto_id_prefix' value in configuration."],
+      ["a".repeat(51), "'listener_auto_id_prefix' length must be <= 50."],
+    ],
+  },
+  plugin_use: { taken: [], refused: [["x", "Plugin 'x' not previously loaded."]] },
+  http_dir: path("http_dir"),
+  websockets_origin: texts("websockets_origin"),
+  enable_proxy_protocol: within(
+    "enable_proxy_protocol",
+    1,
+    2,
+    () => "enable_proxy_protocol must be 1 or 2.",
+  ),
+  proxy_protocol_v2_require_tls: bool("proxy_protocol_v2_require_tls"),
+  certfile: withCompanion("certfile", "keyfile k"),
+  keyfile: withCompanion("keyfile", "certfile c"),
+  cafile: withCompanion("cafile", "certfile c\nkeyfile k"),
+  capath: withCompanion("capath", "certfile c\nkeyfile k"),
+  crlfile: path("crlfile"),
+  require_certificate: bool("require_certificate"),
+  use_identity_as_username: bool("use_identity_as_username"),
+  use_subject_as_username: bool("use_subject_as_username"),
+  disable_client_cert_date_checks: bool("disable_client_cert_date_checks"),
+  tls_version: word("tls_version", ["tlsv1.3", "tlsv1.2", "tlsv1.1"]),
+  ciphers: path("ciphers"),
+  "ciphers_tls1.3": path("ciphers_tls1.3"),
+  psk_hint: path("psk_hint"),
+  tls_engine: path("tls_engine"),
+  tls_engine_kpass_sha1: matching("tls_engine_kpass_sha1", ["0123456789".repeat(4)], [
+    "0".repeat(39),
+    "x".repeat(40),
+  ]),
+  tls_keyform: word("tls_keyform", ["pem", "engine"]),
+};
