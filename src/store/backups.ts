@@ -87,15 +87,14 @@ export class Backups {
   /** Removes what a crash has left, and waits for the first backup's time. */
   start(): void {
     const intervalMs = this.#options.intervalSeconds * 1000;
-    const { directory } = this.#source;
-    const sinceMs = backupsOf(directory)[0]?.timeMs ??
-      Deno.statSync(`${directory}/data.mdb`).birthtime?.getTime() ?? 0;
-    const ageMs = this.#clock.wallMs() - sinceMs;
-    // A clock that was set back, or no time of birth: nothing is known of the age.
-    const isKnown = ageMs >= 0 && sinceMs > 0;
-    const dueMs = isKnown ? Math.max(intervalMs - ageMs, FIRST_AFTER_MS) : intervalMs;
-    this.#task = this.#guarded(() => removeUnfinished(directory));
-    this.#wakeAfter(Math.min(dueMs, intervalMs));
+    let dueMs = intervalMs;
+    try {
+      dueMs = Math.min(this.#firstDueMs(), intervalMs);
+    } catch (error) {
+      this.#tellFailed(error);
+    }
+    this.#task = this.#guarded(() => removeUnfinished(this.#source.directory));
+    this.#wakeAfter(dueMs);
   }
 
   /** Ends in order: what is not finished is removed. Resolves when the store may be closed. */
@@ -103,6 +102,17 @@ export class Backups {
     this.#revoke();
     this.#stopping.abort();
     await this.#task;
+  }
+
+  #firstDueMs(): number {
+    const intervalMs = this.#options.intervalSeconds * 1000;
+    const { directory } = this.#source;
+    const sinceMs = backupsOf(directory)[0]?.timeMs ??
+      Deno.statSync(`${directory}/data.mdb`).birthtime?.getTime() ?? 0;
+    const ageMs = this.#clock.wallMs() - sinceMs;
+    // A clock that was set back, or no time of birth: nothing is known of the age.
+    const isKnown = ageMs >= 0 && sinceMs > 0;
+    return isKnown ? Math.max(intervalMs - ageMs, FIRST_AFTER_MS) : intervalMs;
   }
 
   #wakeAfter(milliseconds: number): void {
@@ -120,9 +130,7 @@ export class Backups {
     try {
       await run();
     } catch (error) {
-      if (this.#isStopping) return;
-      const text = error instanceof Error ? error.message : String(error);
-      this.#tell("failed", "error", text);
+      if (!this.#isStopping) this.#tellFailed(error);
     }
   }
 
@@ -191,6 +199,10 @@ export class Backups {
 
   get #isStopping(): boolean {
     return this.#stopping.signal.aborted;
+  }
+
+  #tellFailed(error: unknown): void {
+    this.#tell("failed", "error", error instanceof Error ? error.message : String(error));
   }
 
   #tell(failure: Failure, type: "error" | "warning", why: string): void {

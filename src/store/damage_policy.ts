@@ -32,15 +32,22 @@ export async function openByPolicy(
     }
     log(`${error.message}; persistence_on_damage is ${policy}`);
   }
-  switch (policy) {
-    case "restore":
-      await restoreBackup(options);
-      break;
-    case "salvage":
-      await salvage(directory, openNew, log);
-      break;
-    case "fresh":
-      log(`${directory} starts empty; what was damaged is in ${setAside(directory, null)}`);
+  try {
+    switch (policy) {
+      case "restore":
+        await restoreBackup(options);
+        break;
+      case "salvage":
+        await salvage(directory, openNew, log);
+        break;
+      case "fresh":
+        log(`${directory} starts empty; what was damaged is in ${setAside(directory, null)}`);
+    }
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `${directory} is damaged, and persistence_on_damage ${policy} failed: ${why}`;
+    throw new StoreError(message, "damaged", { cause: error });
   }
   return await openStore({ ...options, checkFirst: false });
 }

@@ -1,4 +1,5 @@
-import { backupsOf } from "./backup_files.ts";
+import { existsSync } from "node:fs";
+import { backupsDirectory } from "./backup_files.ts";
 import { readInChildren } from "./child_walk.ts";
 import { headerProblem } from "./header_check.ts";
 import { SCHEMA_KIND } from "./schema.ts";
@@ -7,10 +8,10 @@ import { syncDirectory } from "./store_state.ts";
 
 /** The advice that ends each refusal. */
 export function damageAdvice(directory: string): string {
-  const [newest] = backupsOf(directory);
-  const restore = newest === undefined
-    ? ""
-    : `To go back to the backup ${newest.path}, start with \`persistence_on_damage restore\`. `;
+  const backups = backupsDirectory(directory);
+  const restore = existsSync(backups)
+    ? `To go back to the newest backup in ${backups}, start with \`persistence_on_damage restore\`. `
+    : "";
   return "Nothing was changed. " + restore +
     "To keep what can be read, start with `persistence_on_damage salvage`; " +
     "to start empty, with `persistence_on_damage fresh`: each sets the damaged file aside as " +

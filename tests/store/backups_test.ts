@@ -320,6 +320,18 @@ Deno.test("copying that fails is told, leaves nothing, and is tried again", () =
     await scene.backups.stop();
   }));
 
+Deno.test("a place for backups that cannot be used is told, and nothing else", () =>
+  onStore(async (directory) => {
+    Deno.writeTextFileSync(`${directory}/backup`, "somebody's file");
+    const scene = new Scene(directory);
+    scene.backups.start();
+    await scene.wake();
+    assert.equal(scene.lines.length, 1, "told once");
+    assert.match(scene.lines[0], /^error: No backup in .*Not a directory/);
+    assert.equal(Deno.readTextFileSync(`${directory}/backup`), "somebody's file");
+    await scene.backups.stop();
+  }));
+
 Deno.test("what a crash has left is no backup, and is removed at the next start", () =>
   onStore(async (directory) => {
     const left = `${directory}/backup/unfinished-2029-12-31T235900.000Z`;
