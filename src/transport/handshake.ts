@@ -10,8 +10,9 @@ export interface Secured {
 }
 
 /**
- * Does a TLS handshake as the server. Logs a failure itself and rejects. Until it resolves the raw
- * stream belongs to the caller, who closes it to break off; afterwards it belongs to what was returned.
+ * Does a TLS handshake as the server. Rejects with a {@linkcode HandshakeError} or the raw stream's
+ * error when it fails. Until then the raw stream belongs to the caller, who closes it to break off;
+ * once resolved it belongs to what was returned.
  */
 export type Secure = (raw: ByteStream, remoteAddress: string) => Promise<Secured>;
 

@@ -1,31 +1,37 @@
 import assert from "node:assert/strict";
-import { TcpListener, type TcpListenerOptions } from "../../src/transport/tcp_listener.ts";
+import { Listener, type ListenerOptions } from "../../src/transport/listener.ts";
 import { eventually, within } from "../support/broker_process.ts";
-import { defaultListener } from "../support/world.ts";
+import { listenerOptions } from "./listener_options.ts";
 import { StandInBroker } from "./stand_in_broker.ts";
-
-const defaults: TcpListenerOptions = {
-  ...defaultListener,
-  port: 0,
-  address: "127.0.0.1",
-  maxConnections: 0,
-  globalMaxConnections: 0,
-  noDelay: false,
-};
 
 /** An open listener with its broker, and clients that connect to it. */
 class Scene implements AsyncDisposable {
   readonly broker: StandInBroker;
-  readonly listener: TcpListener;
+  readonly listener: Listener;
   readonly #clients: Deno.TcpConn[] = [];
 
-  constructor(options: Partial<TcpListenerOptions> = {}, broker = new StandInBroker()) {
+  private constructor(listener: Listener, broker: StandInBroker) {
+    this.listener = listener;
     this.broker = broker;
-    this.listener = TcpListener.open({ ...defaults, ...options });
+  }
+
+  static async open(
+    options: Partial<ListenerOptions> = {},
+    broker = new StandInBroker(),
+  ): Promise<Scene> {
+    const log = (type: string, text: string) => void broker.lines.push(`${type}: ${text}`);
+    return new Scene(await Listener.open({ ...listenerOptions(), ...options }, log), broker);
+  }
+
+  /** One that has started. */
+  static async start(...args: Parameters<typeof Scene.open>): Promise<Scene> {
+    const scene = await Scene.open(...args);
+    scene.broker.lines.length = 0;
+    return scene.start();
   }
 
   get port(): number {
-    return this.listener.address.port;
+    return this.listener.port;
   }
 
   start(): this {
@@ -70,8 +76,8 @@ const addressOf = (client: Deno.TcpConn) => `127.0.0.1:${client.localAddr.port}`
 const denials = ({ lines }: StandInBroker) => lines.filter((line) => line.includes("denied"));
 
 Deno.test("port 0 is a port the system chooses, and the core is told which", async () => {
-  await using one = new Scene().start();
-  await using two = new Scene().start();
+  await using one = await Scene.start();
+  await using two = await Scene.start();
   assert.ok(one.port > 0 && two.port > 0 && one.port !== two.port);
   const client = await one.enter();
   assert.equal(one.broker.listeners[0].port, one.port);
@@ -82,7 +88,7 @@ Deno.test("port 0 is a port the system chooses, and the core is told which", asy
 });
 
 Deno.test("what the listener says to its clients reaches the core", async () => {
-  await using scene = new Scene({ maxQos: 1, acceptProtocolVersions: [5] }).start();
+  await using scene = await Scene.start({ maxQos: 1, acceptProtocolVersions: [5] });
   await scene.enter();
   const [{ maxQos, acceptProtocolVersions }] = scene.broker.listeners;
   assert.deepEqual([maxQos, acceptProtocolVersions], [1, [5]]);
@@ -90,20 +96,17 @@ Deno.test("what the listener says to its clients reaches the core", async () => 
 
 Deno.test("a port that is taken is the system's error", async () => {
   for (const address of ["127.0.0.1", null]) {
-    await using first = new Scene({ address });
-    assert.throws(
-      () => TcpListener.open({ ...defaults, address, port: first.port }),
-      Deno.errors.AddrInUse,
-    );
+    await using first = await Scene.open({ address });
+    await assert.rejects(Scene.open({ address, port: first.port }), Deno.errors.AddrInUse);
   }
 });
 
-Deno.test("an address that is not this machine's is the system's error", () => {
-  assert.throws(() => TcpListener.open({ ...defaults, address: "192.0.2.1" }));
+Deno.test("an address that is not this machine's is the system's error", async () => {
+  await assert.rejects(Scene.open({ address: "192.0.2.1" }));
 });
 
 Deno.test("clients that come before the start wait for it", async () => {
-  await using scene = new Scene();
+  await using scene = await Scene.open();
   await scene.dial();
   assert.equal(scene.broker.accepted.length, 0);
   scene.start();
@@ -111,7 +114,7 @@ Deno.test("clients that come before the start wait for it", async () => {
 });
 
 Deno.test("max_connections turns away who comes beyond it, until somebody leaves", async () => {
-  await using scene = new Scene({ maxConnections: 2 }).start();
+  await using scene = await Scene.start({ maxConnections: 2 });
   const first = await scene.enter();
   await scene.enter();
   const third = await scene.dial();
@@ -128,8 +131,8 @@ Deno.test("max_connections turns away who comes beyond it, until somebody leaves
 
 Deno.test("max_connections counts those of its own listener", async () => {
   const broker = new StandInBroker();
-  await using one = new Scene({ maxConnections: 1 }, broker).start();
-  await using two = new Scene({ maxConnections: 1 }, broker).start();
+  await using one = await Scene.start({ maxConnections: 1 }, broker);
+  await using two = await Scene.start({ maxConnections: 1 }, broker);
   await one.enter();
   await two.enter();
   assert.deepEqual(denials(broker), []);
@@ -137,8 +140,8 @@ Deno.test("max_connections counts those of its own listener", async () => {
 
 Deno.test("global_max_connections counts those of all listeners", async () => {
   const broker = new StandInBroker();
-  await using one = new Scene({ globalMaxConnections: 2, maxConnections: 9 }, broker).start();
-  await using two = new Scene({ globalMaxConnections: 2 }, broker).start();
+  await using one = await Scene.start({ globalMaxConnections: 2, maxConnections: 9 }, broker);
+  await using two = await Scene.start({ globalMaxConnections: 2 }, broker);
   const first = await one.enter();
   await two.enter();
   for (const listener of [one, two]) {
@@ -158,7 +161,7 @@ Deno.test("global_max_connections counts those of all listeners", async () => {
 });
 
 Deno.test("a closed listener takes nobody, and those that are there live on", async () => {
-  await using scene = new Scene().start();
+  await using scene = await Scene.start();
   const client = await scene.enter();
   const core = await scene.broker.connection(0);
   await scene.listener.close();
@@ -173,7 +176,7 @@ Deno.test("a closed listener takes nobody, and those that are there live on", as
 });
 
 Deno.test("drain waits for the last connection and no longer", async () => {
-  await using scene = new Scene().start();
+  await using scene = await Scene.start();
   const clients = [await scene.enter(), await scene.enter()];
   await scene.listener.close();
   let isDrained = false;
@@ -188,12 +191,12 @@ Deno.test("drain waits for the last connection and no longer", async () => {
 });
 
 Deno.test("drain without connections is over at once", async () => {
-  await using scene = new Scene().start();
+  await using scene = await Scene.start();
   await within(scene.listener.drain(3_600_000), () => "it waits for nobody");
 });
 
 Deno.test("drain cuts off who has not ended in time", async () => {
-  await using scene = new Scene().start();
+  await using scene = await Scene.start();
   const client = await scene.enter();
   const core = await scene.broker.connection(0);
   await scene.listener.close();
@@ -204,7 +207,7 @@ Deno.test("drain cuts off who has not ended in time", async () => {
 });
 
 Deno.test("an IPv4 address is shown as one, whatever it came in over", async () => {
-  await using scene = new Scene({ address: null }).start();
+  await using scene = await Scene.start({ address: null });
   const client = await scene.enter();
   const core = await scene.broker.connection(0);
   assert.equal(core.link.remoteAddress, addressOf(client));
@@ -214,7 +217,7 @@ Deno.test({
   name: "an IPv6 address is shown as it is",
   ignore: !hasIpv6(),
   fn: async () => {
-    await using scene = new Scene({ address: null }).start();
+    await using scene = await Scene.start({ address: null });
     const client = await scene.dial("::1");
     const core = await scene.broker.connection(0);
     assert.equal(core.link.remoteAddress, `::1:${client.localAddr.port}`);

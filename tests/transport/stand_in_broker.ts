@@ -63,6 +63,9 @@ export class StandInConnection implements Endpoint {
   /** What each end of the peer was called; there is to be one. */
   readonly endings: (string | undefined)[] = [];
   drains = 0;
+  /** Whether a CONNECT was accepted, and whether all is over: as the test says. */
+  isConnected = false;
+  isClosed = false;
   /** Handles a chunk in place of keeping it. */
   onReceive: ((chunk: Uint8Array) => void) | null = null;
   /** Bytes that came. */
@@ -123,6 +126,7 @@ export class StandInConnection implements Endpoint {
 
   /** The core is done with it. */
   end(): void {
+    this.isClosed = true;
     this.#ended();
     this.link.end();
   }

@@ -1,0 +1,342 @@
+import type { Broker } from "../broker/broker.ts";
+import type { ListenerSettings, Peer } from "../session/ports.ts";
+import { ArrivingConnection } from "./arriving_connection.ts";
+import { HandshakeError, type Secure, writeAll } from "./handshake.ts";
+import { HttpError, readHttpRequest } from "./http_request.ts";
+import { errorResponse, type HttpHandler, sendResponse, webRequest } from "./http_response.ts";
+import { type ListenAt, type ListeningSocket, openSockets } from "./listening_sockets.ts";
+import { PendingConnections } from "./pending_connections.ts";
+import { type ProxyOptions, readProxyHeader } from "./proxy_handshake.ts";
+import { type ByteStream, isNetworkError, type LinkHost, StreamLink } from "./stream_link.ts";
+import type { TcpWrappers } from "./tcp_wrappers.ts";
+import { WebSocketStream } from "./web_socket_stream.ts";
+import { asksForWebSocket, webSocketAnswer } from "./web_socket_upgrade.ts";
+
+/** What a listener is told. */
+export interface ListenerOptions extends ListenerSettings, ListenAt {
+  readonly protocol: "mqtt" | "websockets" | "http_api";
+  /** 0: no limit. */
+  readonly maxConnections: number;
+  /** Over all listeners; 0: no limit. */
+  readonly globalMaxConnections: number;
+  /** Connections before their CONNECT; 0: no limit. */
+  readonly maxPendingConnections: number;
+  /** The same for all listeners of a broker. */
+  readonly handshakes: HandshakeCount;
+  readonly noDelay: boolean;
+  /** Null: none. */
+  readonly proxy: ProxyOptions | null;
+  /** Null: no TLS. */
+  readonly secure: Secure | null;
+  /** Bytes of a request's head. */
+  readonly httpHeadMaximum: number;
+  /** That a WebSocket may come from; none: any. */
+  readonly webSocketOrigins: readonly string[];
+  /** Answers what does not ask for a WebSocket; null: it is refused. */
+  readonly http: HttpHandler | null;
+  /** Null: not asked. */
+  readonly wrappers: TcpWrappers | null;
+}
+
+/** Handshakes that are going on. */
+export interface HandshakeCount {
+  count: number;
+}
+
+/** What came of a connection's handshakes. */
+interface Arrived {
+  readonly stream: ByteStream;
+  readonly address: string;
+  readonly peer: Peer | null;
+}
+
+type Log = (type: "information" | "warning", text: string) => void;
+
+/** After a failed accept, such as too many open files. */
+const ACCEPT_RETRY_MS = 100;
+
+/**
+ * The sockets of one listener. They are opened before the store is touched, so that a port that is
+ * taken costs nothing; clients that come meanwhile wait in the backlog until {@linkcode start}.
+ *
+ *     accept ─▶ [PROXY header] ─▶ [TLS] ─▶ [HTTP ─▶ WebSocket] ─▶ StreamLink ─▶ Broker.accept
+ *
+ * Whatever stands in brackets goes on beside the accepting, for each connection in its own time.
+ */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #sockets: readonly ListeningSocket[];
+  readonly #links = new Set<StreamLink>();
+  readonly #arriving = new Set<ArrivingConnection>();
+  readonly #pending: PendingConnections;
+  readonly #needsHandshake: boolean;
+  readonly #wakes = new Set<() => void>();
+  #accepting: Promise<unknown> | null = null;
+  #isClosed = false;
+  #onDrained: (() => void) | null = null;
+
+  private constructor(options: ListenerOptions, sockets: readonly ListeningSocket[]) {
+    this.#options = options;
+    this.#sockets = sockets;
+    this.#pending = new PendingConnections(
+      options.maxPendingConnections,
+      () => performance.now(),
+    );
+    this.#needsHandshake = options.proxy !== null || options.secure !== null ||
+      options.protocol !== "mqtt";
+  }
+
+  /** @throws what the system says: address in use, permission denied, … */
+  static async open(options: ListenerOptions, log: Log): Promise<Listener> {
+    return new Listener(options, await openSockets(options, log));
+  }
+
+  /** Where it listens, socket by socket; with port 0 the port that the system chose. */
+  get addresses(): Deno.Addr[] {
+    return this.#sockets.map(({ listener }) => listener.addr);
+  }
+
+  /** For the log: 0 on a Unix domain socket. */
+  get port(): number {
+    const [address] = this.addresses;
+    return address.transport === "tcp" ? address.port : 0;
+  }
+
+  /** Handshakes that are going on included. */
+  get connections(): number {
+    return this.#links.size + this.#arriving.size;
+  }
+
+  start(broker: Broker): void {
+    const settings: ListenerSettings = { ...this.#options, port: this.port };
+    const host: LinkHost = {
+      bytesSent: (count) => broker.counters.bytesSent += count,
+      linkClosed: (link) => {
+        this.#links.delete(link);
+        this.#checkDrained();
+      },
+      fault: (error, doing) => broker.fault(error, doing),
+    };
+    const serving: Serving = { broker, settings, host };
+    this.#accepting = Promise.all(this.#sockets.map((socket) => this.#accept(socket, serving)));
+  }
+
+  async #accept({ listener, takesIpv4 }: ListeningSocket, serving: Serving): Promise<void> {
+    const { broker } = serving;
+    let refusedBefore = false;
+    while (!this.#isClosed) {
+      if (this.#pending.isFull) {
+        await this.#pending.room();
+        continue;
+      }
+      let conn: Deno.Conn;
+      try {
+        conn = await listener.accept();
+        refusedBefore = false;
+      } catch (error) {
+        if (this.#isClosed) return;
+        // Out of descriptors, mostly: going on at once would only spin.
+        if (!refusedBefore) broker.log("error", `Error: cannot accept: ${messageOf(error)}`);
+        refusedBefore = true;
+        await this.#pause();
+        continue;
+      }
+      this.#take(conn, takesIpv4, serving);
+    }
+  }
+
+  #take(conn: Deno.Conn, takesIpv4: boolean, serving: Serving) {
+    const { broker, settings } = serving;
+    const { remoteAddr, localAddr } = conn;
+    // A peer's Unix domain socket has no name: Mosquitto shows ours.
+    let address = localAddr.transport === "unix" ? `${localAddr.path}:0` : "";
+    if (remoteAddr.transport === "tcp") {
+      // An IPv4 address that came in over IPv6 is shown as what it is.
+      const host = remoteAddr.hostname.replace(/^::ffff:(?=\d)/, "");
+      if (!takesIpv4 && host !== remoteAddr.hostname) return conn.close();
+      address = `${host}:${remoteAddr.port}`;
+      if (this.#options.wrappers?.allows(host) === false) {
+        this.#note(broker, `Client connection from ${host} denied access by tcpd.`);
+        return conn.close();
+      }
+    }
+    const limit = this.#exceeded(broker);
+    if (limit !== null) {
+      this.#note(broker, `Client connection from ${address} denied: ${limit} exceeded.`);
+      return conn.close();
+    }
+    if (this.#options.noDelay && remoteAddr.transport === "tcp") {
+      (conn as Deno.TcpConn).setNoDelay(true);
+    }
+    if (this.#options.proxy === null) {
+      this.#note(broker, `New connection from ${address} on port ${settings.port}.`);
+    }
+    const arriving = new ArrivingConnection(conn, performance.now());
+    this.#pending.add(arriving);
+    if (this.#needsHandshake) void this.#shakeHands(arriving, conn, address, serving);
+    else this.#serve(arriving, { stream: conn, address, peer: null }, serving);
+  }
+
+  /** The name of the limit that one connection more would exceed. */
+  #exceeded(broker: Broker): string | null {
+    const { maxConnections, globalMaxConnections, handshakes } = this.#options;
+    if (maxConnections > 0 && this.connections >= maxConnections) return "max_connections";
+    const all = broker.connections.size + handshakes.count;
+    if (globalMaxConnections > 0 && all >= globalMaxConnections) return "global_max_connections";
+    return null;
+  }
+
+  /** Never rejects. */
+  async #shakeHands(
+    arriving: ArrivingConnection,
+    raw: ByteStream,
+    address: string,
+    serving: Serving,
+  ): Promise<void> {
+    const { broker } = serving;
+    const { handshakes } = this.#options;
+    this.#arriving.add(arriving);
+    handshakes.count++;
+    arriving.startClock(broker.settings.connectTimeoutSeconds * 1000);
+    try {
+      const arrived = await this.#arrive(arriving, raw, address, broker);
+      if (arrived === null || arriving.isClosed) arriving.destroy();
+      else this.#serve(arriving, arrived, serving);
+    } catch (error) {
+      arriving.destroy();
+      if (error instanceof HandshakeError) {
+        if (error.message !== "") broker.log("notice", error.message);
+      } else if (!isNetworkError(error)) broker.fault(error, "shaking hands with a client");
+    } finally {
+      handshakes.count--;
+      this.#arriving.delete(arriving);
+      this.#checkDrained();
+    }
+  }
+
+  /** Goes through the handshakes. Null: the peer wanted something else, and got it. */
+  async #arrive(
+    arriving: ArrivingConnection,
+    stream: ByteStream,
+    address: string,
+    broker: Broker,
+  ): Promise<Arrived | null> {
+    const { proxy, secure, protocol } = this.#options;
+    let peer: Peer | null = null;
+    if (proxy !== null) {
+      const proxied = await readProxyHeader(stream, address, proxy);
+      stream = proxied.stream;
+      address = proxied.address;
+      peer = proxied.info;
+    }
+    if (secure !== null) {
+      const secured = await secure(stream, address);
+      stream = secured.stream;
+      peer = { ...peer, ...secured.info };
+    }
+    if (peer?.tlsVersion !== undefined && peer.cipher !== undefined) {
+      const { tlsVersion, cipher } = peer;
+      this.#note(broker, `Connection from ${address} negotiated ${tlsVersion} cipher ${cipher}`);
+    }
+    if (protocol === "mqtt") return { stream, address, peer };
+    const webSocket = await this.#answerHttp(arriving, stream, address, broker);
+    return webSocket && { stream: webSocket, address, peer: { ...peer, viaWebSocket: true } };
+  }
+
+  /** One request: either it opens a WebSocket, or it is answered and the connection ends with it. */
+  async #answerHttp(
+    arriving: ArrivingConnection,
+    stream: ByteStream,
+    address: string,
+    broker: Broker,
+  ): Promise<WebSocketStream | null> {
+    const { protocol, httpHeadMaximum, webSocketOrigins, http } = this.#options;
+    let response: Response;
+    let isHead = false;
+    try {
+      const request = await readHttpRequest(stream, httpHeadMaximum);
+      if (protocol === "websockets" && asksForWebSocket(request)) {
+        await writeAll(stream, webSocketAnswer(request, webSocketOrigins));
+        return new WebSocketStream(request.stream);
+      }
+      if (http === null) throw new HttpError(426, "Upgrade Required", { Upgrade: "websocket" });
+      isHead = request.method === "HEAD";
+      response = await http(webRequest(request), address);
+    } catch (error) {
+      if (error instanceof HandshakeError || isNetworkError(error)) throw error;
+      if (!(error instanceof HttpError)) broker.fault(error, "answering an HTTP request");
+      const isKnown = error instanceof HttpError;
+      response = errorResponse(isKnown ? error : new HttpError(500, "Internal server error."));
+    }
+    await sendResponse(stream, response, isHead, () => arriving.progress());
+    await arriving.farewell(stream);
+    return null;
+  }
+
+  #serve(
+    arriving: ArrivingConnection,
+    { stream, address, peer }: Arrived,
+    { broker, settings, host }: Serving,
+  ) {
+    const link = new StreamLink(stream, address, host, peer);
+    this.#links.add(link);
+    const connection = broker.accept(link, settings);
+    arriving.serve(link, connection);
+    void link.run(connection);
+  }
+
+  #note(broker: Broker, text: string) {
+    if (broker.settings.connectionMessages) broker.log("notice", text);
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wakes.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, ACCEPT_RETRY_MS);
+      this.#wakes.add(done);
+    });
+  }
+
+  /** Takes no further connection and breaks off handshakes. Those that are through live on. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const wake of this.#wakes) wake();
+    this.#pending.wake();
+    for (const { listener } of this.#sockets) listener.close();
+    for (const arriving of this.#arriving) arriving.destroy();
+    await this.#accepting;
+  }
+
+  /** Waits until all connections have ended, and cuts off those that have not in time. */
+  async drain(patienceMs: number): Promise<void> {
+    if (this.connections > 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onDrained = resolve;
+        timer = setTimeout(resolve, patienceMs);
+      });
+      clearTimeout(timer);
+    }
+    for (const link of [...this.#links]) link.destroy();
+  }
+
+  #checkDrained() {
+    if (this.connections === 0) this.#onDrained?.();
+  }
+}
+
+/** What connections are served with. */
+interface Serving {
+  readonly broker: Broker;
+  readonly settings: ListenerSettings;
+  readonly host: LinkHost;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

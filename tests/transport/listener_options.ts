@@ -1,0 +1,26 @@
+import type { ListenerOptions } from "../../src/transport/listener.ts";
+import { defaultListener } from "../support/world.ts";
+
+/** A plain listener on a free port of this machine. */
+export function listenerOptions(): ListenerOptions {
+  return {
+    ...defaultListener,
+    port: 0,
+    address: "127.0.0.1",
+    unixPath: null,
+    bindInterface: null,
+    socketDomain: "both",
+    protocol: "mqtt",
+    maxConnections: 0,
+    globalMaxConnections: 0,
+    maxPendingConnections: 1000,
+    handshakes: { count: 0 },
+    noDelay: false,
+    proxy: null,
+    secure: null,
+    httpHeadMaximum: 4096,
+    webSocketOrigins: [],
+    http: null,
+    wrappers: null,
+  };
+}
