@@ -10,9 +10,11 @@ import { mayBePublished } from "../session/publishing.ts";
 import { limitsAfterConnect, limitsBeforeConnect } from "../session/frame_limits.ts";
 import type {
   Access,
+  ControlHandler,
   Counters,
   Deadline,
   Host,
+  Identity,
   Link,
   ListenerSettings,
   Receiver,
@@ -37,6 +39,7 @@ import {
   total,
 } from "./counters.ts";
 import { CommitPolicy } from "./commit_policy.ts";
+import { Control } from "./control.ts";
 import { Congestion } from "./congestion.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
 import { Messages } from "./messages.ts";
@@ -120,6 +123,7 @@ export class Broker implements Host {
   readonly #congestion = new Congestion(this.#deadlines);
   readonly #commits: CommitPolicy;
   readonly #messages: Messages;
+  readonly #control = new Control(this);
   readonly #sys: SysTopics;
   readonly #startedAtMs: number;
   #nowMs = -1;
@@ -263,6 +267,21 @@ export class Broker implements Host {
 
   unschedule(deadline: Deadline | null): void {
     this.#deadlines.cancel(deadline);
+  }
+
+  /** Who answers what clients publish to a topic below `$CONTROL/`; null: nobody any more. */
+  onControl(topicName: string, handler: ControlHandler | null): void {
+    this.#control.register(topicName, handler);
+  }
+
+  /** Ends connections of clients that `concerns`, with 0x98 and without their Will. */
+  kick(concerns: (identity: Identity) => boolean): void {
+    for (const connection of this.connections) {
+      const { identity } = connection;
+      if (identity === null || !connection.isConnected || !concerns(identity)) continue;
+      connection.disconnect(Reason.AdministrativeAction, { sendWill: false });
+    }
+    this.#beginTurn();
   }
 
   /** Time has come for something that was asked for by `wakeAt`. */
@@ -528,6 +547,10 @@ export class Broker implements Host {
   ): boolean {
     this.#ports.observer?.published?.(publish, topic, publisher);
     return this.#messages.route(publish, topic, publisher, message);
+  }
+
+  control(publish: Publish, topic: Topic, publisher: Session): void {
+    this.#control.handle(publisher, publish, topic);
   }
 
   stored(publish: Publish, topic: Topic): StoredMessage {

@@ -176,6 +176,16 @@ export interface Counters {
   faults: number;
 }
 
+/**
+ * Takes what a client publishes to a topic below `$CONTROL/`, and answers once, at once or later.
+ * `payload` is borrowed until the call returns.
+ */
+export type ControlHandler = (
+  payload: Uint8Array,
+  from: Identity,
+  answer: (payload: string) => void,
+) => void;
+
 /** What the session layer sees of the broker. */
 export interface Host extends OutboxHost {
   readonly settings: Settings;
@@ -228,6 +238,8 @@ export interface Host extends OutboxHost {
     publisher: Session | null,
     message?: StoredMessage,
   ): boolean;
+  /** Hands over what a client has published below `$CONTROL/`. */
+  control(publish: Publish, topic: Topic, publisher: Session): void;
   /** False: the message would have to be kept, and there is no room for it. */
   hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean;
   /** A lasting copy of a message. */

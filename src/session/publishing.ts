@@ -107,13 +107,13 @@ export function takePublish(host: Host, connection: Connection, publish: Publish
     (publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic, session)
   ) return refusePublish(host, connection, publish, topic, Reason.QuotaExceeded);
   if (publish.qos === 0) {
-    host.route(publish, topic, session);
+    deliver(host, session, publish, topic);
     return;
   }
   const changes = host.journal.changes;
   if (publish.qos === 1) {
     session.inbound?.forget(publish.packetId);
-    const matched = host.route(publish, topic, session);
+    const matched = deliver(host, session, publish, topic);
     const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
     // Removing what was retained may change nothing when it is asked for again.
     const kept = publish.retain || host.journal.changes !== changes;
@@ -189,7 +189,22 @@ function routeReleased(host: Host, session: Session, message: StoredMessage) {
   if (message.isExpiredAt(host.nowMs)) return;
   const { publish, topic } = message;
   publish.messageExpirySeconds = message.expirySecondsAt(host.nowMs);
-  host.route(publish, topic, session, message);
+  deliver(host, session, publish, topic, message);
+}
+
+/** Routes a message, or hands it to whoever it commands. True: somebody takes it. */
+function deliver(
+  host: Host,
+  session: Session,
+  publish: Publish,
+  topic: Topic,
+  message?: StoredMessage,
+): boolean {
+  if (!topic.isSystem || !topic.name.startsWith("$CONTROL/")) {
+    return host.route(publish, topic, session, message);
+  }
+  host.control(publish, topic, session);
+  return true;
 }
 
 /** Of the names that start with `$SYS` or `$share`, only a foreign bridge's state. */
