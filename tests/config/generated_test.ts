@@ -62,14 +62,14 @@ for (const name of ["conf/sabethes.conf", "conf/sabethes.ini"]) {
       const row = match === null ? undefined : findOption(match[1]);
       if (match === null || row === undefined || !isHonoured(row)) continue;
       seen++;
-      const here = lines.with(index, line.slice(1).replace(/\bPORT\b/, "18083"));
-      const before = openingOf(row, lines, name);
-      const text = [...before, ...here].join("\n");
+      const setting = line.slice(1).replace(/\bPORT\b/, "18083");
+      const [above, below] = surroundingsOf(row, lines, index, name.endsWith(".ini"));
+      const text = [...above, setting, ...below].join("\n");
       const loaded = loadConfiguration({ file: name }, {
         read: () => new TextEncoder().encode(text),
         list: () => [],
       });
-      const number = before.length + index + 1;
+      const number = above.length + 1;
       const wrong = "mistakes" in loaded
         ? loaded.mistakes.filter((mistake) => mistake.line === number)
         : [];
@@ -83,7 +83,8 @@ for (const name of ["conf/sabethes.conf", "conf/sabethes.ini"]) {
         row.defaultText === undefined && row.kind !== "words";
       if (!isDefault || !("configuration" in loaded)) continue;
       const key = camelCase(row.name);
-      assert.deepEqual(valuesOf(loaded.configuration).get(key), shipped.get(key), line);
+      const expected = row.scope === "bridge" ? row.default : shipped.get(key);
+      assert.deepEqual(valuesOf(loaded.configuration).get(key), expected, line);
     }
     assert(seen > 40);
   });
@@ -93,19 +94,27 @@ function valuesOf({ global, listeners, bridges }: Configuration): Map<string, un
   return new Map([global, listeners[0], ...bridges].flatMap((values) => Object.entries(values)));
 }
 
-/** What must stand above an option for it to have a place. */
-function openingOf(row: OptionRow, lines: readonly string[], name: string): string[] {
-  const isIni = name.endsWith(".ini");
-  if (row.name === "plugin_opt_*" || row.name.startsWith("auth_plugin_")) {
-    return [isIni ? "plugin = a.so" : "plugin a.so"];
+/** What must stand above and below an option for it to have a place: mostly the whole file. */
+function surroundingsOf(
+  row: OptionRow,
+  lines: readonly string[],
+  index: number,
+  isIni: boolean,
+): [above: string[], below: string[]] {
+  const setting = (name: string, value: string) =>
+    isIni ? `${name} = ${value}` : `${name} ${value}`;
+  if (row.scope === "bridge") {
+    const others = [setting("address", "h"), setting(isIni ? "topic[]" : "topic", "a")]
+      .filter((other) => !other.startsWith(row.name));
+    const isFirst = row.name === "connection";
+    return isFirst ? [[], others] : [[isIni ? "[bridge c]" : "connection c", ...others], []];
   }
-  if (row.name === "plugin_use") {
-    return [isIni ? "plugin_load = NAME a.so" : "plugin_load NAME a.so"];
-  }
-  // A bridge stands at the end of the file: it is begun above, and goes on there.
-  return row.scope === "bridge" && row.name !== "connection" && !isIni && lines.length > 0
-    ? ["connection c", "address h", "topic #"]
+  const opening = row.name === "plugin_use"
+    ? [setting("plugin_load", "NAME a.so")]
+    : row.name === "plugin_opt_*" || row.name === "auth_plugin_deny_special_chars"
+    ? [setting("plugin", "a.so")]
     : [];
+  return [[...opening, ...lines.slice(0, index)], lines.slice(index + 1)];
 }
 
 Deno.test("the documentation has a row for every option", () => {

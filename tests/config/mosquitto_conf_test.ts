@@ -51,9 +51,6 @@ const MISTAKES: [string, string, string[]][] = [
   ["listener 0", "listener 0", [
     "1: A listener with port 0 must provide a Unix socket path.",
   ]],
-  ["a unix socket", "listener 0 /tmp/s", [
-    "1: A listener on a Unix socket path is not supported yet.",
-  ]],
   ["a port too large", "listener 100000", ["1: Invalid 'port' value (100000)."]],
   ["port alone", "port", ["1: Empty 'port' value in configuration."]],
   ["port 0", "port 0", ["1: Invalid 'port' value (0)."]],

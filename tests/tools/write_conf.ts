@@ -208,7 +208,13 @@ These are accepted with a warning, so that old files load.
 
 ${DROPPED_OPTIONS.map(({ name, meaning }) => `- \`${name}\`: ${meaning}`).join("\n")}
 
-## Not supported yet
+${later()}`;
+}
+
+/** The options that are refused, if there are any. */
+function later(): string {
+  if (LATER_OPTIONS.length === 0) return "";
+  return `## Not supported yet
 
 These are known and refused by name, so that nobody believes a setting to hold that does not.
 
