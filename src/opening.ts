@@ -47,6 +47,11 @@ export async function openStore(
     lock,
     onDamage: global.persistenceOnDamage,
     minimumFreeBytes: global.persistenceMinFree,
+    backups: global.backupInterval === 0 ? undefined : {
+      intervalSeconds: global.backupInterval,
+      keep: global.backupKeep,
+      log: (type, line) => log.log(type, line),
+    },
     log: (line) => log.log("warning", line),
   });
 }
