@@ -19,6 +19,7 @@ export interface FileLine {
 
 const LF = 0x0a, HASH = 0x23;
 const OTHERS_MAY_READ = 0o004;
+const BLANKS = " \t\v\f\r";
 
 /**
  * Reads a file that an option names and hands it to its parser; at once, so that a reload is in force
@@ -58,24 +59,49 @@ function worldReadable(path: string): Mistake {
  * lines. A byte order mark is skipped. A line that is no text is reported and left out: replaced
  * characters could match what was not meant.
  */
-export function fileLines(bytes: Uint8Array, path: string, mistakes: Mistake[]): FileLine[] {
+export function* fileLines(
+  bytes: Uint8Array,
+  path: string,
+  mistakes: Mistake[],
+): Generator<FileLine> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const lines: FileLine[] = [];
   let start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   for (let number = 1; start < bytes.length; number++) {
     const lineFeed = bytes.indexOf(LF, start);
     const end = lineFeed === -1 ? bytes.length : lineFeed;
     if (bytes[start] !== HASH) {
-      try {
-        const text = decoder.decode(bytes.subarray(start, end)).trimEnd();
-        if (text.includes("\0")) {
-          mistakes.push({ file: path, line: number, message: "The line holds a NUL character." });
-        } else if (text !== "") lines.push({ number, text });
-      } catch {
+      const text = decode(decoder, bytes.subarray(start, end));
+      if (text === null) {
         mistakes.push({ file: path, line: number, message: "The line is not valid UTF-8." });
-      }
+      } else if (text.includes("\0")) {
+        mistakes.push({ file: path, line: number, message: "The line holds a NUL character." });
+      } else if (text !== "") yield { number, text };
     }
     start = end + 1;
   }
-  return lines;
+}
+
+function decode(decoder: TextDecoder, bytes: Uint8Array): string | null {
+  try {
+    return trimEnd(decoder.decode(bytes));
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+/**
+ * Without the blanks around it. Only ASCII's: others, such as U+00A0, may belong to a name. No regular
+ * expression, which would take quadratic time for a long run of blanks inside.
+ */
+export function trimBlanks(text: string): string {
+  let start = 0;
+  while (start < text.length && BLANKS.includes(text[start])) start++;
+  return trimEnd(text.slice(start));
+}
+
+function trimEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && BLANKS.includes(text[end - 1])) end--;
+  return text.slice(0, end);
 }

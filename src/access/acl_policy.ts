@@ -1,0 +1,56 @@
+import type { Identity } from "../session/ports.ts";
+import { Reason } from "../wire/reason.ts";
+import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
+import type { Acl } from "./acl.ts";
+import type { AclAction } from "./acl_rule.ts";
+import type { Decision, Policy } from "./policy.ts";
+
+export interface AclPolicySettings {
+  /** `acl_refuse_hopeless_subscriptions`: refuse a SUBSCRIBE under which nothing can be read. */
+  readonly refuseHopelessSubscriptions: boolean;
+  /** Takes a line for the log; once per client. */
+  readonly notice: (text: string) => void;
+}
+
+/** What an `acl_file` says. It has the last word: what no rule allows is denied. */
+export class AclPolicy implements Policy {
+  readonly name = "acl_file";
+  readonly publishIsRemembered = true;
+  readonly #acl: Acl;
+  readonly #settings: AclPolicySettings;
+  readonly #noticed = new WeakSet<Identity>();
+
+  constructor(acl: Acl, settings: AclPolicySettings) {
+    this.#acl = acl;
+    this.#settings = settings;
+  }
+
+  mayPublish(identity: Identity, topicName: string): boolean {
+    return this.#allows(identity, topicName, "write");
+  }
+
+  mayReceive(identity: Identity, topicName: string): boolean {
+    return this.#allows(identity, topicName, "read");
+  }
+
+  /** Granted, as in Mosquitto: what may not be read is left out when it is delivered. */
+  maySubscribe(identity: Identity, { filter, qos }: SubscriptionRequest): Decision<number> {
+    if (!this.#settings.refuseHopelessSubscriptions) return qos;
+    const shared = /^\$share\/[^/]*\/(.*)$/s.exec(filter);
+    const hopeful = this.#acl.mayEverRead(identity, shared?.[1] ?? filter);
+    return hopeful ? qos : Reason.NotAuthorized;
+  }
+
+  #allows(identity: Identity, topicName: string, action: AclAction): boolean {
+    const decision = this.#acl.decide(identity, topicName, action);
+    if (typeof decision === "object") return decision.access !== "deny";
+    if (decision === "dangerous client id" && !this.#noticed.has(identity)) {
+      this.#noticed.add(identity);
+      const { clientId } = identity;
+      this.#settings.notice(
+        `ACL denying access to client with dangerous client id "${clientId}"`,
+      );
+    }
+    return false;
+  }
+}
