@@ -25,6 +25,9 @@ export function settingsOf({ global }: Configuration): Settings {
     connectTimeoutSeconds: global.connectTimeout,
     globalMaxClients: limit(global.globalMaxClients),
     clientidPrefix: "",
+    clientRate: { messages: 0, bytes: 0 },
+    userRate: { messages: 0, bytes: 0 },
+    loginFailuresPerMinute: 0,
     checkRetainSource: false,
     connectionMessages: global.connectionMessages,
     sysInterval: global.sysInterval,
@@ -48,5 +51,6 @@ export function listenerSettingsOf(
     autoIdPrefix: global.autoIdPrefix,
     useUsernameAsClientid: false,
     mountPoint: "",
+    rate: { messages: 0, bytes: 0 },
   };
 }

@@ -42,7 +42,9 @@ import { CommitPolicy } from "./commit_policy.ts";
 import { Control } from "./control.ts";
 import { Congestion } from "./congestion.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
+import { LoginFailures } from "./login_failures.ts";
 import { Messages } from "./messages.ts";
+import { Rates } from "./rates.ts";
 import { restore, type Restored } from "./restore.ts";
 import { Sessions } from "./sessions.ts";
 import { SysTopics } from "./sys_topics.ts";
@@ -122,6 +124,8 @@ export class Broker implements Host {
   readonly #deadlines = new Deadlines();
   readonly #congestion = new Congestion(this.#deadlines);
   readonly #commits: CommitPolicy;
+  readonly #rates = new Rates();
+  readonly #loginFailures = new LoginFailures();
   readonly #messages: Messages;
   readonly #control = new Control(this);
   readonly #sys: SysTopics;
@@ -219,7 +223,11 @@ export class Broker implements Host {
     this.#limits = frameLimits(settings);
     this.tree.allowDuplicates(settings.allowDuplicateMessages);
     this.#recur();
-    for (const connection of this.connections) connection.logPackets(this.logs("debug"));
+    for (const connection of this.connections) {
+      connection.logPackets(this.logs("debug"));
+      this.#rates.ended(connection);
+      if (connection.isConnected) connection.rateLimits = this.#rates.of(connection, settings);
+    }
     if (settings.persistentClientExpiration !== before.persistentClientExpiration) {
       this.sessions.expirationChanged();
     }
@@ -479,6 +487,7 @@ export class Broker implements Host {
   }
 
   connectionStarted(connection: Connection): void {
+    connection.rateLimits = this.#rates.of(connection, this.settings);
     // Where the connect time-out is due first, it looks at the keep alive then.
     const dueAtMs = this.nowMs + connection.keepAliveMs * 1.5;
     if (connection.keepAliveMs > 0 && dueAtMs < connection.deadline!.atMs) {
@@ -488,9 +497,29 @@ export class Broker implements Host {
     this.#ports.observer?.connected(connection.session!);
   }
 
+  loginDelayMs({ link }: Connection): number {
+    const { loginFailuresPerMinute } = this.settings;
+    return this.#loginFailures.delayOf(link.remoteAddress, loginFailuresPerMinute, this.nowMs);
+  }
+
+  loginFailed({ link }: Connection): void {
+    const { loginFailuresPerMinute } = this.settings;
+    this.#loginFailures.failed(link.remoteAddress, loginFailuresPerMinute, this.nowMs);
+  }
+
+  resumeAfter(connection: Connection, delayMs: number, act: () => void): void {
+    this.#deadlines.set(this.nowMs + delayMs, {
+      due: () => {
+        connection.resumeWith(act);
+        return Infinity;
+      },
+    });
+  }
+
   connectionEnded(connection: Connection, sendWill: boolean, text: string | undefined): void {
     this.connections.delete(connection);
     this.#congestion.delete(connection);
+    this.#rates.ended(connection);
     this.#deadlines.cancel(connection.deadline);
     connection.deadline = null;
     const { session } = connection;

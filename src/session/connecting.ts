@@ -42,6 +42,19 @@ export function receiveConnect(host: Host, connection: Connection): void {
   };
   connection.isBridge = connect.bridge;
   connection.identity = identity;
+  const delayMs = host.loginDelayMs(connection);
+  if (delayMs === 0) return authenticate(host, connection, connect, identity);
+  connection.suspend();
+  host.resumeAfter(connection, delayMs, () => authenticate(host, connection, connect, identity));
+}
+
+function authenticate(
+  host: Host,
+  connection: Connection,
+  connect: ConnectPacket,
+  identity: Identity,
+) {
+  const { clientId } = identity;
   const reason = host.access.authenticate(
     identity,
     connect.password,
@@ -70,6 +83,7 @@ function authenticated(
   reason: number,
 ) {
   if (reason === Reason.Success) reason = host.admits(clientId);
+  else host.loginFailed(connection);
   if (reason !== Reason.Success) return refuseConnect(host, connection, refusal(reason));
   const { settings } = host;
   connection.outbox.version = connect.version;

@@ -10,6 +10,7 @@ import type { TopicMapping } from "./mount_point.ts";
 import { PacketLog } from "./packet_log.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
+import type { RateLimit } from "./rate_limit.ts";
 import type { Session } from "./session.ts";
 import type { IncomingTopicAliases } from "./topic_aliases.ts";
 
@@ -43,6 +44,8 @@ export abstract class Connection implements HeldOutput {
   isBridge = false;
   /** The client's names of topics; null: they are the broker's. */
   mapping: TopicMapping | null = null;
+  /** What holds its publishing back; null: nothing. */
+  rateLimits: readonly RateLimit[] | null = null;
   /** Null: packets are not logged. */
   packetLog: PacketLog | null = null;
   /** Topic Aliases the client has set; null: none yet. */

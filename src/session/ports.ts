@@ -11,6 +11,7 @@ import type { Publish, Qos } from "../wire/publish.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import type { Connection } from "./connection.ts";
 import type { Entry } from "./entry.ts";
+import type { Rate } from "./rate_limit.ts";
 import type { Session } from "./session.ts";
 
 /** What the protocol core is told once. 0 means no limit unless said otherwise. */
@@ -42,6 +43,11 @@ export interface Settings {
   readonly clientidPrefix: string;
   /** Retained messages are withheld when their publisher may no longer publish. */
   readonly checkRetainSource: boolean;
+  /** What one client may publish, and all clients of one user together. */
+  readonly clientRate: Rate;
+  readonly userRate: Rate;
+  /** CONNECTs of one address that may be refused a minute before further ones are slowed down. */
+  readonly loginFailuresPerMinute: number;
   /** Log who connects and disconnects. */
   readonly connectionMessages: boolean;
   /** Seconds between updates of $SYS; 0: none. */
@@ -68,6 +74,8 @@ export interface ListenerSettings {
   readonly useUsernameAsClientid: boolean;
   /** In front of all topics of its clients, who do not see it; empty: nothing. */
   readonly mountPoint: string;
+  /** What its clients together may publish. */
+  readonly rate: Rate;
 }
 
 /** What a handshake has told of the peer before its first MQTT byte. */
@@ -226,6 +234,11 @@ export interface Host extends OutboxHost {
   /** A receiver cannot keep up: whoever publishes now has to wait for it. */
   congested(receiver: Connection): void;
   connectionStarted(connection: Connection): void;
+  /** Milliseconds that a CONNECT from this peer has to wait: too many of its were refused. */
+  loginDelayMs(connection: Connection): number;
+  loginFailed(connection: Connection): void;
+  /** Goes on with a suspended connection after a time. */
+  resumeAfter(connection: Connection, delayMs: number, act: () => void): void;
 
   /**
    * Retains and routes. True: somebody subscribed.

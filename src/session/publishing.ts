@@ -90,6 +90,7 @@ function mayPublish(
 }
 
 function publishAllowed(host: Host, connection: Connection, publish: Publish, topic: Topic) {
+  if (connection.rateLimits !== null) holdBack(host, connection, publish.payloadLength);
   if (topic.isSystem && !mayBePublished(topic.name)) {
     return refusePublish(host, connection, publish, topic, Reason.NotAuthorized);
   }
@@ -124,6 +125,17 @@ export function takePublish(host: Host, connection: Connection, publish: Publish
     const kept = session.isRecorded || host.journal.changes !== changes;
     connection.acknowledge(PacketType.Pubrec, publish.packetId, Reason.Success, kept);
   }
+}
+
+/** The message is taken, and the next one is read when the rates allow it. */
+function holdBack(host: Host, connection: Connection, bytes: number) {
+  let waitMs = 0;
+  for (const limit of connection.rateLimits!) {
+    waitMs = Math.max(waitMs, limit.take(bytes, host.nowMs));
+  }
+  if (waitMs === 0) return;
+  connection.suspend();
+  host.resumeAfter(connection, waitMs, () => {});
 }
 
 /** Answers a message that is not taken. MQTT 3 has no word for it: the message just vanishes. */

@@ -36,6 +36,9 @@ export const defaultSettings: Settings = {
   connectTimeoutSeconds: 30,
   globalMaxClients: 0,
   clientidPrefix: "",
+  clientRate: { messages: 0, bytes: 0 },
+  userRate: { messages: 0, bytes: 0 },
+  loginFailuresPerMinute: 0,
   checkRetainSource: false,
   connectionMessages: true,
   sysInterval: 0,
@@ -53,6 +56,7 @@ export const defaultListener: ListenerSettings = {
   autoIdPrefix: "auto-",
   useUsernameAsClientid: false,
   mountPoint: "",
+  rate: { messages: 0, bytes: 0 },
 };
 
 export interface WorldOptions {

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { LoginFailures } from "../../src/broker/login_failures.ts";
+
+/** Lets an address fail three times and says how long the second attempt after that waits. */
+function waitOf(failing: string, next: string): number {
+  const failures = new LoginFailures();
+  for (let count = 0; count < 3; count++) failures.failed(failing, 3, 0);
+  failures.delayOf(next, 3, 0);
+  return failures.delayOf(next, 3, 0);
+}
+
+Deno.test("ports do not tell addresses apart, the first 64 bits of IPv6 do", () => {
+  const rows: [failing: string, next: string, waits: boolean][] = [
+    ["10.0.0.1:5000", "10.0.0.1:6000", true],
+    ["10.0.0.1:5000", "10.0.0.2:5000", false],
+    ["2001:db8:1:2::1:5000", "2001:db8:1:2:aaaa:bbbb:cccc:dddd:6000", true],
+    ["[2001:db8:1:2::1]:5000", "[2001:db8:1:2::2]:5000", true],
+    ["[2001:db8:1:2::1]:5000", "[2001:db8:1:3::1]:5000", false],
+    ["[::1]:5000", "[::1]:6000", true],
+  ];
+  for (const [failing, next, waits] of rows) {
+    assert.equal(waitOf(failing, next) > 0, waits, `${failing} ${next}`);
+  }
+});
+
+Deno.test("no more than ten thousand addresses are remembered", () => {
+  const failures = new LoginFailures();
+  for (let number = 0; number < 10_500; number++) {
+    failures.failed(`10.0.${number >> 8}.${number & 255}:1`, 1, number);
+  }
+  assert.equal(failures.size, 10_000);
+});
