@@ -112,22 +112,27 @@ export class PolicyAccess implements Access {
     request: SubscriptionRequest,
     answer: (reason: number) => void,
   ): Answered<number> {
+    const { policies } = this.#securityOf(identity);
+    const isAsked = policies.some(({ maySubscribe }) => maySubscribe !== undefined);
     return this.#ask(
-      this.#securityOf(identity).policies,
+      policies,
       "authorizeSubscribe",
       (policy) => policy.maySubscribe?.(identity, request),
-      request.qos,
+      isAsked ? Reason.NotAuthorized : request.qos,
       Reason.UnspecifiedError,
       answer,
     );
   }
 
   mayUnsubscribe(identity: Identity, filter: string): number {
+    let isAsked = false;
     for (const policy of this.#securityOf(identity).policies) {
-      const decided = policy.mayUnsubscribe?.(identity, filter) ?? DEFER;
+      if (policy.mayUnsubscribe === undefined) continue;
+      isAsked = true;
+      const decided = policy.mayUnsubscribe(identity, filter);
       if (decided !== DEFER) return decided;
     }
-    return Reason.Success;
+    return isAsked ? Reason.NotAuthorized : Reason.Success;
   }
 
   #securityOf({ listener }: Identity): Security {

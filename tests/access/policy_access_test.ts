@@ -55,13 +55,15 @@ Deno.test("where all policies defer, the nameless are anonymous and the named re
     mayPublish: () => DEFER,
     mayReceive: () => DEFER,
     maySubscribe: () => DEFER,
+    mayUnsubscribe: () => DEFER,
   })];
   const access = accessOf({ allowAnonymous: true, policies });
   assert.equal(access.authenticate(identity(), undefined, never), Reason.Success);
   assert.equal(access.authenticate(identity("u"), undefined, never), Reason.NotAuthorized);
   assert.equal(access.mayPublish(identity(), "t", Publish.of({ payload: raw("") }), never), false);
   assert.equal(access.mayReceive(identity(), "t"), false);
-  assert.equal(access.maySubscribe(identity(), request, never), 1);
+  assert.equal(access.maySubscribe(identity(), request, never), Reason.NotAuthorized);
+  assert.equal(access.mayUnsubscribe(identity(), "t"), Reason.NotAuthorized);
 });
 
 Deno.test("the first policy that does not defer decides, also when it does so later", async () => {
