@@ -1,6 +1,6 @@
 import type { Mistake } from "../mistake.ts";
 import { isUtf8String } from "../wire/utf8.ts";
-import { fileLines, type Parsed } from "./access_file.ts";
+import { fileLines, type Parsed, trimBlanks } from "./access_file.ts";
 import { parsePasswordHash, type PasswordHash } from "./password_hash.ts";
 
 export interface PasswordEntry {
@@ -32,7 +32,7 @@ export function parsePasswordFile(bytes: Uint8Array, path: string): Parsed<Passw
       warnings.push({ file: path, line, message: "A line without ':' is no user: ignored." });
       continue;
     }
-    const userName = userText.trim(), encoded = hashText.trim();
+    const userName = trimBlanks(userText), encoded = trimBlanks(hashText);
     if (!isUserName(userName)) {
       mistake("Invalid user name.", "1 to 65535 bytes, no control characters");
       continue;

@@ -90,7 +90,10 @@ export function sha512(password: Uint8Array, salt: Uint8Array): Uint8Array {
   return new Uint8Array(hashOf("sha512", joined, "buffer"));
 }
 
-/** Of `$7$`. Computed in a thread of the runtime. */
+/**
+ * Of `$7$`. Computed in a thread of the runtime. That NUL bytes at the end of a password of up to 128
+ * bytes make no difference is a property of PBKDF2: HMAC fills short keys up with them.
+ */
 export function derive(
   password: Uint8Array,
   salt: Uint8Array,

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Mistake } from "../mistake.ts";
-import { fileLines, type Parsed } from "./access_file.ts";
+import { fileLines, type Parsed, trimBlanks } from "./access_file.ts";
 
 /** Pre-shared keys by identity. */
 export type PskKeys = ReadonlyMap<string, Uint8Array>;
@@ -21,7 +21,7 @@ export function parsePskFile(bytes: Uint8Array, path: string): Parsed<PskKeys> {
       warnings.push({ file: path, line, message: "A line without ':' is no identity: ignored." });
       continue;
     }
-    const identity = text.slice(0, colon).trim(), key = text.slice(colon + 1).trim();
+    const identity = trimBlanks(text.slice(0, colon)), key = trimBlanks(text.slice(colon + 1));
     const firstLine = firstLines.get(identity);
     if (identity === "") mistake("Empty PSK identity.");
     else if (key === "") mistake(`psk for identity "${identity}" is empty.`);
