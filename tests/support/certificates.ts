@@ -7,6 +7,10 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { sign } from "node:crypto";
 
+/** Tags of ASN.1. */
+const UTF8_STRING = 0x0c;
+export const TELETEX_STRING = 0x14;
+
 /** What a certificate is to look like. */
 export interface CertificateOptions {
   /** In OpenSSL's form: `/O=Lab/CN=client one`; a `+` joins several of one RDN. */
@@ -89,7 +93,11 @@ export class Authority implements Disposable {
    * A certificate with bytes in its common name that no command writes: a copy of one with `?` in their
    * place, patched and signed again.
    */
-  issueWithCommonName(name: string, commonName: Uint8Array): Certificate {
+  issueWithCommonName(
+    name: string,
+    commonName: Uint8Array,
+    stringType = UTF8_STRING,
+  ): Certificate {
     const placeholder = "?".repeat(commonName.length);
     const { certfile, keyfile } = this.issue(name, { subject: `/O=Lab/CN=${placeholder}` });
     const pem = Deno.readTextFileSync(certfile);
@@ -97,7 +105,9 @@ export class Authority implements Disposable {
     const outer = element(der, 0);
     const signed = element(der, outer.start), algorithm = element(der, signed.end);
     const body = Buffer.from(der.subarray(outer.start, signed.end));
-    body.set(commonName, body.indexOf(placeholder));
+    const at = body.indexOf(placeholder);
+    body.set(commonName, at);
+    body[at - 2] = stringType;
     const signature = sign("sha256", body, Deno.readTextFileSync(this.path("ca.key")));
     const patched = sequence(
       body,

@@ -44,6 +44,10 @@ export function opensslServerContext(options: TlsServerOptions): OpensslContext 
   ) {
     throw new TlsError("Both certfile and keyfile must be provided.");
   }
+  if (options.psk !== undefined && options.certfile !== undefined) {
+    // In TLS 1.3 a client whose key is unknown would be let in by the certificate, without a name.
+    throw new TlsError("A listener has either a certificate or pre-shared keys.");
+  }
   takeErrors();
   const context = ssl.SSL_CTX_new(ssl.TLS_server_method());
   must(context !== null, "Unable to create TLS context.");
