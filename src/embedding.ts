@@ -4,7 +4,7 @@ import type { Observer } from "./broker/broker.ts";
 import { configurationFromOptions } from "./config/configuration_from_options.ts";
 import { isLoopback } from "./config/loopback.ts";
 import type { BrokerOptions } from "./config/options.ts";
-import { Log } from "./log.ts";
+import { type LogValues, type OpenedLog, openLog } from "./logging.ts";
 import type { Match } from "./routing/subscription_tree.ts";
 import { parseFilter } from "./routing/subscription_tree.ts";
 import type { Topic } from "./routing/topic.ts";
@@ -95,15 +95,16 @@ export class EmbeddedBroker implements AsyncDisposable {
       // Not in the middle of a turn: a handler may call the broker.
       for (const handler of handlers) queueMicrotask(() => handler(value));
     };
+    const configuration = configurationFromOptions(withAnonymousDefault(rest));
     const server = await Server.start({
-      configuration: configurationFromOptions(withAnonymousDefault(rest)),
+      configuration,
       hooks: withoutUndefined({
         authenticate,
         authorizePublish,
         authorizeSubscribe,
         authorizeReceive,
       }),
-      log: logFor(log, rest),
+      ...logFor(log, rest, configuration.global),
       observer: observerFor(emit, listeners),
       onFatal: (error) => {
         throw error;
@@ -328,12 +329,16 @@ function withAnonymousDefault(options: BrokerOptions): BrokerOptions {
   return { ...options, allowAnonymous: isLocal };
 }
 
-function logFor(write: ((line: string) => void) | undefined, options: BrokerOptions): Log {
-  const types = write === undefined
-    ? []
-    : options.logType ?? ["error", "warning", "notice", "information"];
-  const timestamp = options.logTimestamp ?? true;
-  return new Log({ destinations: [], types, timestamp }, write ?? (() => {}));
+/** The lines go to whoever asked for them, and where `logDest` sends them. */
+function logFor(
+  write: ((line: string) => void) | undefined,
+  { logDest }: BrokerOptions,
+  values: LogValues,
+): OpenedLog {
+  return openLog({ ...values, logDest: logDest ?? [] }, {
+    further: write === undefined ? [] : [{ write: (_type, line) => write(`${line}\n`) }],
+    tell: (text) => write?.(`${text}\n`),
+  });
 }
 
 function withoutUndefined(hooks: AccessHooks): AccessHooks {

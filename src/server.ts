@@ -7,6 +7,7 @@ import { Broker, type Observer } from "./broker/broker.ts";
 import type { Restored } from "./broker/restore.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Log } from "./log.ts";
+import type { LogTopics } from "./log_topics.ts";
 import { MemoryStore } from "./store/memory_store.ts";
 import { lockStore, openAdmin, openListener, openStore } from "./opening.ts";
 import { settingsOf } from "./settings.ts";
@@ -19,7 +20,16 @@ export interface ServerOptions {
   readonly configuration: Configuration;
   readonly hooks: AccessHooks;
   readonly log: Log;
+  /** Publishes lines of the log, where it is asked to. */
+  readonly logTopics: LogTopics | null;
   readonly observer: Observer | null;
+  /**
+   * Ports and store are open, nobody is served yet: privileges can be dropped. What it throws ends the
+   * start.
+   *
+   * @param storeDirectory null without persistence
+   */
+  opened?(storeDirectory: string | null): void;
   /** Nothing more can be kept: whoever runs the process ends it. */
   onFatal(error: Error): void;
 }
@@ -43,6 +53,7 @@ export class Server {
   readonly listeners: readonly TcpListener[];
   readonly #store: Store;
   readonly #log: Log;
+  readonly #logTopics: LogTopics | null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAtMs = Infinity;
   /** Until then what came while the process was held up is read, and nothing is due. */
@@ -65,6 +76,7 @@ export class Server {
     this.listeners = listeners;
     this.#store = store;
     this.#log = log;
+    this.#logTopics = options.logTopics;
     this.source = source;
     this.#admin = admin;
     this.broker = new Broker(settingsOf(configuration), {
@@ -126,6 +138,7 @@ export class Server {
       const startedAtMs = performance.now();
       const restored = starting.broker.restore();
       starting.#logStart(lock?.directory ?? null, restored, performance.now() - startedAtMs);
+      options.opened?.(lock?.directory ?? null);
     } catch (error) {
       await store.close();
       await closePorts();
@@ -133,6 +146,7 @@ export class Server {
     }
     server = starting;
     server.broker.start();
+    options.logTopics?.attach(server.broker);
     for (const listener of listeners) listener.start(server.broker);
     return server;
   }
@@ -159,6 +173,7 @@ export class Server {
     this.#isStopped = true;
     this.#log.log("information", `sabethes version ${VERSION} terminating`);
     await Promise.all(this.listeners.map((listener) => listener.close()));
+    this.#logTopics?.detach();
     this.broker.stop();
     await Promise.all(this.listeners.map((listener) => listener.drain(DRAIN_MS)));
     await this.#admin?.close();

@@ -2,7 +2,7 @@ import type { Overrides } from "./configuration.ts";
 
 /** What the command line asks for. */
 export type Arguments =
-  | ({ readonly action: "run" } & FileArguments)
+  | ({ readonly action: "run"; readonly daemon?: true } & FileArguments)
   /** Say whether the configuration is right, and do nothing else. */
   | ({ readonly action: "check"; readonly file: string } & FileArguments)
   /** `USAGE` on stdout, exit 0. */
@@ -26,10 +26,11 @@ export const EXIT_CONFIGURATION = 3;
 export const CONFIGURATION_OK = "Configuration file is OK.";
 
 /** The usage, for stdout. */
-export const USAGE = `Usage: sabethes [-c config_file] [-h] [-p port] [-q] [-v]
+export const USAGE = `Usage: sabethes [-c config_file] [-d] [-h] [-p port] [-q] [-v]
        sabethes check-config config_file
 
  -c, --config-file : read this configuration file (INI if it ends in .ini).
+ -d, --daemon : run in the background.
  -h, --help : show this help.
  -p, --port : listen on this port of the loopback addresses, up to 10 times;
       ignored if the configuration file declares a listener.
@@ -49,7 +50,7 @@ export function parseArguments(words: readonly string[]): Arguments {
   if (words[0] === "check-config") return parseCheckConfig(words.slice(1));
   const ports: number[] = [];
   let file: string | undefined;
-  let verbose = false, quiet = false, isTest = false;
+  let verbose = false, quiet = false, isTest = false, isDaemon = false;
   for (let i = 0; i < words.length; i++) {
     const word = words[i];
     switch (word) {
@@ -98,12 +99,16 @@ export function parseArguments(words: readonly string[]): Arguments {
         return refuse("Error: --tls-keylog is not supported yet.");
       case "-d":
       case "--daemon":
-        return refuse(`Error: ${word} is not supported yet.`);
+        isDaemon = true;
+        break;
       default:
         return { ...refuse(`Error: Unknown option '${word}'.`), showUsage: true };
     }
   }
-  if (!isTest) return { action: "run", ...withFile(file), ports, verbose, quiet };
+  if (!isTest) {
+    const daemon = isDaemon ? { daemon: true } as const : {};
+    return { action: "run", ...withFile(file), ports, verbose, quiet, ...daemon };
+  }
   if (file === undefined) return refuse("Please provide a configuration file to test.");
   return { action: "check", file, ports, verbose, quiet };
 }

@@ -104,6 +104,8 @@ export interface WordsRow extends RowBase {
   readonly words: readonly string[];
   /** Words that the rest of the line belongs to: a path. One of each, as `file /path` in the value. */
   readonly pathWords?: readonly string[];
+  /** Words that are refused with a text of their own. */
+  readonly refusals?: Readonly<Record<string, string>>;
   readonly laterWords?: readonly string[];
   readonly all?: true;
 }

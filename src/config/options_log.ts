@@ -19,14 +19,21 @@ export const LOG_OPTIONS = [
     name: "log_dest",
     scope: "global",
     kind: "words",
-    words: ["stdout", "stderr"],
-    laterWords: ["file", "syslog", "topic", "dlt", "android"],
+    words: ["stdout", "stderr", "syslog", "topic"],
+    pathWords: ["file"],
+    refusals: {
+      dlt:
+        "The 'log_dest' value 'dlt' needs the library of a car's log daemon, which is not used here.",
+      android: "The 'log_dest' value 'android' needs Android.",
+    },
     default: ["stderr"],
     status: "honoured",
-    meaning: "Where the log goes: stdout, stderr or none; repeat it for several.",
+    meaning:
+      "Where the log goes: stdout, stderr, syslog, topic ($SYS/broker/log/#), file PATH or none; repeat it for several.",
     reloadable: true,
     since: "0.3",
-    differs: "file, syslog, topic, dlt and android are not supported yet.",
+    differs:
+      "dlt and android are refused. Nobody who reads slowly, no full disk and no syslog that hangs can hold up the broker: lines are lost then, and counted in the log. A file that cannot be opened again is written on where it is.",
   },
   {
     name: "log_type",
@@ -83,7 +90,7 @@ export const LOG_OPTIONS = [
     default: -1,
     defaultText: "daemon",
     unit: "0 to 7 for local0 to local7",
-    status: "later",
+    status: "honoured",
     meaning: "Which of the local facilities of syslog is used.",
     reloadable: true,
     since: "1.4",
@@ -95,9 +102,21 @@ export const LOG_OPTIONS = [
     default: "",
     defaultText: "Unix time in seconds",
     example: "%Y-%m-%dT%H:%M:%S",
-    status: "later",
+    status: "honoured",
     meaning: "Pattern of strftime for the local time that begins each line of the log.",
     reloadable: true,
     since: "1.6",
+  },
+  {
+    name: "log_format",
+    scope: "global",
+    kind: "word",
+    words: ["text", "json"],
+    default: "text",
+    status: "own",
+    meaning:
+      "Lines as Mosquitto's, or JSON: time, level, message and, where a line tells of a client, kind, clientId, userName and address.",
+    reloadable: true,
+    since: "Sabethes",
   },
 ] as const satisfies readonly OptionRow[];

@@ -20,10 +20,12 @@ export const PROCESS_OPTIONS = [
     kind: "text",
     default: "mosquitto",
     lastWins: true,
-    status: "later",
+    status: "honoured",
     meaning: "Account, with its groups, to run as when started as root; root stays root.",
     reloadable: false,
     since: "0.2",
+    differs:
+      "If the option is not given and the account could not reach the configuration, the log file or the store, the broker stays root and says so. What root owns in the store's directory is given to the account.",
   },
   {
     name: "pid_file",
@@ -32,10 +34,12 @@ export const PROCESS_OPTIONS = [
     default: "",
     defaultText: "none",
     example: "/run/sabethes.pid",
-    status: "later",
+    status: "honoured",
     meaning: "File that takes the process id; it is removed at the end.",
     reloadable: false,
     since: "0.5",
+    differs:
+      "Written before privileges are dropped, so that it may lie in /run; links are not followed.",
   },
   {
     name: "memory_limit",

@@ -87,9 +87,7 @@ function readKnownWord(row: WordRow | WordsRow, word: string, label: string): Re
   if (row.laterWords?.includes(word)) {
     return { message: `The '${label}' value '${word}' is not supported yet.` };
   }
-  const special = row.kind === "word" && Object.hasOwn(row.refusals ?? {}, word)
-    ? row.refusals?.[word]
-    : undefined;
+  const special = Object.hasOwn(row.refusals ?? {}, word) ? row.refusals?.[word] : undefined;
   const hint = nearestHint(word, words) ?? `one of: ${words.join(", ")}`;
   return { message: special ?? refusalText(row, label, word), hint };
 }

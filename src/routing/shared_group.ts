@@ -13,6 +13,10 @@ export class SharedGroup<S extends Subscriber> {
     return this.#members.length;
   }
 
+  get members(): readonly Match<S>[] {
+    return this.#members;
+  }
+
   /** Adds or replaces the subscriber's membership. True: it is new. */
   set(subscription: Subscription<S>): boolean {
     const at = this.#indexOf(subscription.subscriber);

@@ -53,6 +53,14 @@ export interface Route<S> {
   readonly groups: SharedGroup<S & Subscriber>[];
 }
 
+/** Who subscribed to one filter. */
+export interface FilterSubscriptions<S extends Subscriber> {
+  readonly levels: readonly string[];
+  readonly subscriptions: readonly Subscription<S>[];
+  /** By ShareName. */
+  readonly groups: ReadonlyMap<string, SharedGroup<S>>;
+}
+
 class Node<S extends Subscriber> {
   children: Map<string, Node<S>> | null = null;
   /** The child `+`. */
@@ -140,6 +148,11 @@ export class SubscriptionTree<S extends Subscriber> {
     return topic.route as Route<S>;
   }
 
+  /** Every filter that has subscriptions, those below one level one after the other. Not for messages. */
+  *filters(): Generator<FilterSubscriptions<S>> {
+    yield* filtersBelow(this.#root, []);
+  }
+
   #match(topic: Topic): Route<S> {
     const matches: Match<S>[] = [];
     const groups: SharedGroup<S>[] = [];
@@ -209,6 +222,19 @@ export class SubscriptionTree<S extends Subscriber> {
     this.#sharedCount--;
     return true;
   }
+}
+
+function* filtersBelow<S extends Subscriber>(
+  node: Node<S>,
+  levels: readonly string[],
+): Generator<FilterSubscriptions<S>> {
+  if (node.subscriptions !== null || node.groups !== null) {
+    const subscriptions = [...node.subscriptions?.values() ?? []];
+    yield { levels, subscriptions, groups: node.groups ?? new Map() };
+  }
+  for (const [level, child] of node.children ?? []) yield* filtersBelow(child, [...levels, level]);
+  if (node.single !== null) yield* filtersBelow(node.single, [...levels, "+"]);
+  if (node.multi !== null) yield* filtersBelow(node.multi, [...levels, "#"]);
 }
 
 function childOf<S extends Subscriber>(node: Node<S>, level: string): Node<S> {

@@ -1,6 +1,9 @@
+import { libc } from "./libc.ts";
+
 /**
- * The signals a broker answers. SIGUSR1 needs a way of its own: Deno opens its inspector when it
- * comes, which would let every local user run code in this process, and no flag turns that off.
+ * The signals a broker answers. SIGRTMIN and SIGUSR1 need a way of their own: the first Deno does not
+ * know, so that it would end the process, and when the second comes Deno opens its inspector, which would
+ * let every local user run code in this process; no flag turns that off. SIGPIPE Deno itself ignores.
  */
 export interface SignalHandlers {
   /** SIGINT, SIGTERM. */
@@ -9,6 +12,8 @@ export interface SignalHandlers {
   save(): void;
   /** SIGHUP. */
   reload(): void;
+  /** SIGRTMIN. */
+  reopenLogs(): void;
   /** SIGUSR2. */
   printTree(): void;
 }
@@ -27,7 +32,7 @@ export function installSignals(handlers: SignalHandlers): () => void {
     ["SIGUSR2", () => handlers.printTree()],
   ];
   for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
-  const stopWatching = Deno.build.os === "linux" ? watchSigusr1(() => handlers.save()) : () => {};
+  const stopWatching = Deno.build.os === "linux" ? watchOthers(handlers) : () => {};
   return () => {
     for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
     stopWatching();
@@ -35,32 +40,29 @@ export function installSignals(handlers: SignalHandlers): () => void {
 }
 
 /**
- * Watches SIGUSR1 without JavaScript in a signal handler: the handler is libc's own `sigignore`,
- * which sets the disposition to "ignore" when it runs. Asking for the disposition tells that, and
- * arms it again, in the same call.
+ * Watches signals without JavaScript in a signal handler: the handler is libc's own `sigignore`, which
+ * sets the disposition to "ignore" when it runs. Asking for the disposition tells that, and arms it
+ * again, in the same call.
  */
-function watchSigusr1(act: () => void): () => void {
-  const library = Deno.dlopen(libc(), {
-    dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
-    signal: { parameters: ["i32", "pointer"], result: "pointer" },
-  });
-  const { symbols } = library;
-  const sigignore = symbols.dlsym(null, new TextEncoder().encode("sigignore\0"));
-  // Deno asks for the signal half a second after the start, which must not replace our handler: it
-  // sets the process's only when a signal is asked for the first time, so that is done here.
+function watchOthers(handlers: SignalHandlers): () => void {
+  const { dlsym, signal, __libc_current_sigrtmin } = libc();
+  const sigignore = dlsym(null, new TextEncoder().encode("sigignore\0"));
+  const watched: [number: number, act: () => void][] = [
+    [SIGUSR1, () => handlers.save()],
+    [__libc_current_sigrtmin(), () => handlers.reopenLogs()],
+  ];
+  // Deno asks for SIGUSR1 half a second after the start, which must not replace our handler: it sets
+  // the process's only when a signal is asked for the first time, so that is done here.
   const first = () => {};
   Deno.addSignalListener("SIGUSR1", first);
-  symbols.signal(SIGUSR1, sigignore);
+  for (const [number] of watched) signal(number, sigignore);
   const poll = setInterval(() => {
-    if (Deno.UnsafePointer.value(symbols.signal(SIGUSR1, sigignore)) === SIG_IGN) act();
+    for (const [number, act] of watched) {
+      if (Deno.UnsafePointer.value(signal(number, sigignore)) === SIG_IGN) act();
+    }
   }, POLL_MS);
   return () => {
     clearInterval(poll);
     Deno.removeSignalListener("SIGUSR1", first);
-    library.close();
   };
-}
-
-function libc(): string {
-  return (Deno.build.env as string | undefined) === "musl" ? "libc.so" : "libc.so.6";
 }

@@ -15,6 +15,8 @@ const CASES: [string, Arguments][] = [
   ["--config-file a.conf -v", { action: "run", ...none, file: "a.conf", verbose: true }],
   ["-p 1 --port 65535 -q", { action: "run", ports: [1, 65_535], verbose: false, quiet: true }],
   ["-v --quiet --verbose", { action: "run", ports: [], verbose: true, quiet: true }],
+  ["-d", { action: "run", ...none, daemon: true }],
+  ["-c a.conf --daemon", { action: "run", ...none, file: "a.conf", daemon: true }],
   ["-h", { action: "help" }],
   ["-v --help", { action: "help" }],
   ["--version", { action: "version" }],
@@ -42,8 +44,6 @@ const CASES: [string, Arguments][] = [
     "-p 1 ".repeat(11).trim(),
     refusal("Error: Only 10 ports can be specified on the command line."),
   ],
-  ["-d", refusal("Error: -d is not supported yet.")],
-  ["--daemon", refusal("Error: --daemon is not supported yet.")],
   ["--tls-keylog", refusal("Error: --tls-keylog argument given, but no file specified.")],
   ["--tls-keylog a", refusal("Error: --tls-keylog is not supported yet.")],
 ];

@@ -1,0 +1,160 @@
+import { type Arguments, EXIT_CONFIGURATION } from "./config/arguments.ts";
+import type { Configuration } from "./config/configuration.ts";
+import { openLog } from "./logging.ts";
+import type { Log } from "./log.ts";
+import { ListenError } from "./opening.ts";
+import { Privileges, PrivilegesError } from "./privileges.ts";
+import { Server } from "./server.ts";
+import { StoreError } from "./store/store.ts";
+import { daemonIsReady, isDaemon } from "./system/daemon.ts";
+import { raiseFileLimit } from "./system/file_limit.ts";
+import { PidFile } from "./system/pid_file.ts";
+import { ServiceManager } from "./system/service_manager.ts";
+import { installSignals } from "./system/signals.ts";
+import { StandardStream } from "./system/standard_stream.ts";
+import { treeText } from "./tree_text.ts";
+import { VERSION } from "./version.ts";
+
+/** A listener or the store could not be opened. */
+const EXIT_START = 1;
+/** Nothing more can be kept: the supervisor is to start the broker again. */
+const EXIT_FATAL = 70;
+
+/** What is wrong with a start beside its configuration, store and ports. */
+class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+/**
+ * Runs the broker as this process, until a signal ends it. Opened is first what needs the rights of root:
+ * log, ports, store and pid file; then they are dropped; then clients are served. Returns the exit status.
+ */
+export async function run(
+  asked: Extract<Arguments, { action: "run" }>,
+  configuration: Configuration,
+): Promise<number> {
+  const broker = new Process(asked, configuration);
+  try {
+    return await broker.run();
+  } catch (error) {
+    if (error instanceof StoreError) tell(`Error: ${error.message}`);
+    else if (error instanceof ListenError) tell(`Error: ${error.message}`);
+    else if (error instanceof StartError || error instanceof PrivilegesError) tell(error.message);
+    else throw error;
+    return error instanceof StoreError ? EXIT_CONFIGURATION : EXIT_START;
+  } finally {
+    broker.close();
+  }
+}
+
+class Process {
+  readonly #asked: Extract<Arguments, { action: "run" }>;
+  readonly #configuration: Configuration;
+  readonly #service = new ServiceManager(Deno.env.toObject());
+  #log: Log | null = null;
+  #pidFile: PidFile | null = null;
+  #removeSignals = () => {};
+
+  constructor(asked: Extract<Arguments, { action: "run" }>, configuration: Configuration) {
+    this.#asked = asked;
+    this.#configuration = configuration;
+  }
+
+  /** @throws {StoreError}, {ListenError}, {PrivilegesError} or {StartError} */
+  async run(): Promise<number> {
+    const { file } = this.#asked;
+    const configuration = this.#configuration;
+    setUmask();
+    const openFiles = raiseFileLimit();
+    const privileges = Privileges.choose(configuration, file);
+    const { log, logTopics } = openLog(configuration.global, {
+      openFile: privileges.openFile,
+      tell,
+    });
+    this.#log = log;
+    let end: (status: number) => void;
+    const ended = new Promise<number>((resolve) => end = resolve);
+    let server: Server | null = null;
+    this.#removeSignals = installSignals({
+      stop: () => end(0),
+      save: () => server?.save(),
+      reload: () => this.#service.reloading(() => this.#reload(log)),
+      reopenLogs: () => log.reopen(),
+      printTree: () => server === null ? undefined : printTree(server),
+    });
+    if (privileges.warning !== undefined) log.log("warning", privileges.warning);
+    server = await Server.start({
+      configuration,
+      hooks: {},
+      log,
+      logTopics,
+      observer: null,
+      opened: (storeDirectory) => {
+        this.#writePidFile();
+        const warning = privileges.drop(storeDirectory);
+        if (warning !== null) log.log("warning", warning);
+      },
+      onFatal: (error) => {
+        log.log("error", `Error: ${error.message}`);
+        log.close();
+        Deno.exit(EXIT_FATAL);
+      },
+    });
+    log.log(
+      "information",
+      file === undefined ? "Using default config." : `Config loaded from ${file}.`,
+    );
+    if (openFiles !== null) {
+      log.log("information", `Up to ${openFiles} files and connections can be open.`);
+    }
+    log.log("information", `sabethes version ${VERSION} running`);
+    if (isDaemon()) daemonIsReady();
+    this.#service.ready();
+    const status = await ended;
+    this.#service.stopping();
+    await server.stop();
+    return status;
+  }
+
+  close(): void {
+    this.#removeSignals();
+    this.#service.close();
+    const problem = this.#pidFile?.remove() ?? null;
+    if (problem !== null) this.#log?.log("warning", `Warning: the pid file stays: ${problem}`);
+    this.#log?.close();
+  }
+
+  #writePidFile() {
+    const { pidFile } = this.#configuration.global;
+    if (pidFile === "") return;
+    try {
+      this.#pidFile = PidFile.write(pidFile);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new StartError(`Error: Unable to write pid file ${pidFile}: ${text}`);
+    }
+  }
+
+  #reload(log: Log) {
+    log.reopen();
+    log.log("warning", "Reloading is not supported yet: only the log was opened again.");
+  }
+}
+
+/** UMASK_SET, in octal. @throws {StartError} */
+function setUmask() {
+  const text = Deno.env.get("UMASK_SET");
+  if (text === undefined || text === "") return;
+  if (!/^[0-7]{1,4}$/.test(text)) throw new StartError(`Error: Invalid UMASK_SET (${text}).`);
+  Deno.umask(parseInt(text, 8));
+}
+
+function printTree(server: Server) {
+  const stdout = new StandardStream("stdout");
+  for (const line of treeText(server.broker.tree)) stdout.write("information", line);
+}
+
+/** For whoever started the broker, whatever the log is. */
+function tell(text: string): void {
+  new StandardStream("stderr").write("error", text);
+}
