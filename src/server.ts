@@ -100,7 +100,7 @@ export class Server {
       random: () => crypto.getRandomValues(new Int32Array(1))[0],
       randomUuid: () => crypto.randomUUID(),
       heapBytes: () => Deno.memoryUsage().rss,
-      log: (type, text) => log.log(type, text),
+      log: (type, text, details) => log.log(type, text, details),
       logs: (type) => log.logs(type),
       observer: options.observer,
       version: `sabethes version ${VERSION}`,

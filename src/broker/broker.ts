@@ -1,4 +1,4 @@
-import { type LogType, printable } from "../log.ts";
+import { type LogDetails, type LogType, printable } from "../log.ts";
 import { RetainedMessages } from "../routing/retained_messages.ts";
 import type { StoredMessage } from "../routing/stored_message.ts";
 import { SubscriptionTree } from "../routing/subscription_tree.ts";
@@ -71,7 +71,7 @@ export interface Ports {
   randomUuid(): string;
   /** Memory in use. */
   heapBytes(): number;
-  log(type: LogType, text: string): void;
+  log(type: LogType, text: string, details?: LogDetails): void;
   logs(type: LogType): boolean;
   readonly observer: Observer | null;
   readonly version: string;
@@ -454,8 +454,8 @@ export class Broker implements Host {
 
   // Host: log
 
-  log(type: LogType, text: string): void {
-    this.#ports.log(type, text);
+  log(type: LogType, text: string, details?: LogDetails): void {
+    this.#ports.log(type, text, details);
   }
 
   logs(type: LogType): boolean {

@@ -304,6 +304,7 @@ export class Sessions {
       this.#host.log(
         "subscribe",
         `${printable(session.clientId)} ${request.qos} ${printable(request.filter)}`,
+        session.connection?.logDetails("subscribed"),
       );
     }
     const { journal } = this.#host;
@@ -337,7 +338,8 @@ export class Sessions {
     session.endRetained(filter);
     this.#removeSubscription(session, subscription);
     if (this.#host.logs("unsubscribe")) {
-      this.#host.log("unsubscribe", `${printable(session.clientId)} ${printable(filter)}`);
+      const text = `${printable(session.clientId)} ${printable(filter)}`;
+      this.#host.log("unsubscribe", text, session.connection?.logDetails("unsubscribed"));
     }
     return Reason.Success;
   }

@@ -160,6 +160,7 @@ export class ClientConnection extends Connection {
 
   protected override logEnding(text: string | undefined): void {
     const ending = text === undefined ? "disconnected." : `disconnected: ${text}.`;
-    this.host.log("notice", `Client ${this.name} [${this.link.remoteAddress}] ${ending}`);
+    const line = `Client ${this.name} [${this.link.remoteAddress}] ${ending}`;
+    this.host.log("notice", line, this.logDetails("disconnected"));
   }
 }

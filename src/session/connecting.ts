@@ -149,6 +149,7 @@ function started(
       "notice",
       `New client connected from ${connection.link.remoteAddress} as ${printable(clientId)} ` +
         `(p${connect.version}, c${clean}, k${connect.keepAliveSeconds}${user}).`,
+      connection.logDetails("connected"),
     );
   }
   host.connectionStarted(connection);
@@ -172,6 +173,7 @@ export function refuseConnect(
       `Client ${connection.name} [${connection.link.remoteAddress}] disconnected: ${
         reasonText(reason)
       }.`,
+      connection.logDetails("refused"),
     );
   }
   connection.close({ sendWill: false });

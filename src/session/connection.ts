@@ -1,4 +1,4 @@
-import { printable } from "../log.ts";
+import { type LogDetails, printable } from "../log.ts";
 import { Frame, type PartialFrame } from "../wire/frame_reader.ts";
 import { Outbox } from "../wire/outbox.ts";
 import type { Version } from "../wire/packet_type.ts";
@@ -373,6 +373,13 @@ export abstract class Connection implements HeldOutput {
   /** Whether it is logged who comes and goes. */
   get logsConnections(): boolean {
     return this.host.settings.connectionMessages && this.host.logs("notice");
+  }
+
+  /** Whom a line of the log tells of. */
+  logDetails(kind: LogDetails["kind"]): LogDetails {
+    const { identity, link } = this;
+    const { clientId, userName } = identity ?? {};
+    return { kind, clientId, userName, address: link.remoteAddress };
   }
 
   /** For the log. */

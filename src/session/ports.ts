@@ -1,4 +1,4 @@
-import type { LogType } from "../log.ts";
+import type { LogDetails, LogType } from "../log.ts";
 import type { Match, Subscriber } from "../routing/subscription_tree.ts";
 import type { StoredMessage } from "../routing/stored_message.ts";
 import type { Topic } from "../routing/topic.ts";
@@ -209,7 +209,7 @@ export interface Host extends OutboxHost {
   /** Wall clock minus monotonic clock. */
   readonly wallOffsetMs: number;
 
-  log(type: LogType, text: string): void;
+  log(type: LogType, text: string, details?: LogDetails): void;
   /** True when the type is logged: saves building the text. */
   logs(type: LogType): boolean;
   /** A bug: logged with its stack and counted. */
