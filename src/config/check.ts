@@ -1,4 +1,6 @@
 import { type Mistake, type Place, placeText } from "../mistake.ts";
+import type { ExpansionSources } from "./expansion.ts";
+import { FilledIn } from "./filled_in.ts";
 import { nearestHint } from "./nearest_name.ts";
 import type { OptionRow, OptionValue } from "./option_row.ts";
 import { findOption, optionNames } from "./options.ts";
@@ -7,6 +9,12 @@ import { parseInteger } from "./reading.ts";
 import { BridgeSection, ListenerSection, Section } from "./section.ts";
 import type { Setting } from "./setting.ts";
 import { readValue } from "./values.ts";
+
+/** Something to log: what was taken otherwise than written, what has no effect. */
+export interface Notice {
+  readonly text: string;
+  readonly place?: Place;
+}
 
 /** Names that Mosquitto itself no longer knows, and what came after them. */
 const REPLACED: ReadonlyMap<string, string> = new Map([
@@ -23,7 +31,10 @@ const REPLACED: ReadonlyMap<string, string> = new Map([
  */
 export class Check {
   readonly mistakes: Mistake[] = [];
-  readonly notices: string[] = [];
+  readonly notices: Notice[] = [];
+  /** Settings under an older name of their option. */
+  readonly olderNames: { readonly name: string; readonly row: OptionRow; readonly place: Place }[] =
+    [];
   readonly global = new Section();
   readonly listeners: ListenerSection[] = [];
   readonly bridges: BridgeSection[] = [];
@@ -31,11 +42,17 @@ export class Check {
   /** Whether `listener`, `port` or `bind_address` was given: Mosquitto then leaves local only mode. */
   declaresListeners = false;
 
+  readonly filledIn: FilledIn;
   #listener: ListenerSection | undefined;
   #defaultListener: ListenerSection | undefined;
   #bridge: BridgeSection | undefined;
   /** An option was taken that `per_listener_settings` would have given to a listener. */
   #hasGlobalAccess = false;
+
+  /** @param sources what `${…}` in values is filled in from; without it nothing is */
+  constructor(sources?: ExpansionSources) {
+    this.filledIn = new FilledIn(sources);
+  }
 
   /** The cursors start empty in each file. */
   startFile(): void {
@@ -55,11 +72,21 @@ export class Check {
   }
 
   mistake(place: Place, message: string, hint?: string): void {
-    this.mistakes.push({ ...place, message, ...(hint === undefined ? {} : { hint }) });
+    const shown = this.filledIn.hide(place, message);
+    this.mistakes.push({ ...place, message: shown, ...(hint === undefined ? {} : { hint }) });
   }
 
   notice(place: Place, text: string): void {
-    this.notices.push(`${text} (${placeText(place)})`);
+    this.notices.push({ text: this.filledIn.hide(place, text), place });
+  }
+
+  /** Fills in what a value takes from elsewhere; undefined and a mistake if that cannot be had. */
+  expand(setting: Setting): Setting | undefined {
+    const expanded = this.filledIn.expand(setting);
+    if (!("message" in expanded)) return expanded;
+    const column = setting.valueColumn + expanded.index;
+    this.mistake({ ...setting.place, column }, expanded.message, expanded.hint);
+    return undefined;
   }
 
   /** Takes one setting whose section the cursors say. */
@@ -82,6 +109,8 @@ export class Check {
         `Unknown configuration variable '${name}'.`,
         REPLACED.get(name) ?? nearestHint(name, optionNames()),
       );
+    } else if (row.aliases?.includes(name.replace(/^auth_opt_.*/, "auth_opt_*"))) {
+      this.olderNames.push({ name, row, place });
     }
     return row;
   }
@@ -159,7 +188,6 @@ export class Check {
     }
     listener.unixPath = path;
     listener.address = null;
-    this.mistake(place, "A listener on a Unix socket path is not supported yet.");
   }
 
   /** The port of a listener from its text; a wrong one is a mistake and undefined. */

@@ -1,4 +1,4 @@
-import type { Check } from "./check.ts";
+import type { Check, Notice } from "./check.ts";
 import { placeText } from "../mistake.ts";
 import type { OptionRow, OptionValue } from "./option_row.ts";
 import { camelCase } from "./option_row.ts";
@@ -32,6 +32,11 @@ export interface Configuration {
    * `bridge[0].`.
    */
   readonly origins: ReadonlyMap<string, string>;
+  /**
+   * By `FILE:LINE`, the text of values in which something was filled in from the environment or a file,
+   * as it is written there: it is shown in place of such a value.
+   */
+  readonly written: ReadonlyMap<string, string>;
   /** Lines for the log: what was taken otherwise than written, what is deprecated, what has no effect. */
   readonly notices: readonly string[];
 }
@@ -73,13 +78,21 @@ export function conclude(
       return listenerValues(listener, access, origins);
     });
   if (!localOnly && (overrides.ports?.length ?? 0) > 0) {
-    check.notices.push("Warning: -p is ignored, for the configuration declares its listeners.");
+    check.notices.push({
+      text: "Warning: -p is ignored, for the configuration declares its listeners.",
+    });
   }
   const bridges = check.bridges.map((bridge, index) =>
     bridgeValues(bridge, `bridge[${index}].`, origins)
   );
   const plugins = check.plugins.all;
-  return { global, listeners, bridges, plugins, localOnly, origins, notices: check.notices };
+  const notices = check.notices.map(noticeText);
+  const written = check.filledIn.written();
+  return { global, listeners, bridges, plugins, localOnly, origins, written, notices };
+}
+
+function noticeText({ text, place }: Notice): string {
+  return place === undefined ? text : `${text} (${placeText(place)})`;
 }
 
 function globalValues(
@@ -123,8 +136,11 @@ function localListeners(
   origins: Map<string, string>,
 ): ListenerValues[] {
   check.notices.push(
-    "Starting in local only mode. Connections will only be possible from clients running on this machine.",
-    "Create a configuration file which defines a listener to allow remote access.",
+    {
+      text:
+        "Starting in local only mode. Connections will only be possible from clients running on this machine.",
+    },
+    { text: "Create a configuration file which defines a listener to allow remote access." },
   );
   for (const listener of check.listeners) {
     for (const [name, place] of listener.places) {

@@ -148,11 +148,12 @@ function takePart(
   for (const entry of part.entries) {
     const text = values.get(entry);
     const { name, place } = entry.setting;
-    const setting = { ...entry.setting, text: text ?? "" };
     if (text === undefined) {
       check.mistake(place, `Invalid '${name}' value in configuration.`, "look at its quotes");
       continue;
     }
+    const setting = check.expand({ ...entry.setting, text });
+    if (setting === undefined) continue;
     const row = check.find(setting);
     if (row === undefined || !isNumberRight(row, entry, seen.get(row.name), check)) continue;
     seen.set(row.name, place);

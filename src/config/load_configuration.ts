@@ -1,5 +1,6 @@
 import { Check } from "./check.ts";
 import { conclude, type Configuration, type Overrides } from "./configuration.ts";
+import type { ExpansionSources } from "./expansion.ts";
 import { type ConfigurationFiles, diskFiles } from "./files.ts";
 import { readIni } from "./ini.ts";
 import type { Mistake } from "../mistake.ts";
@@ -14,6 +15,8 @@ export type Loaded =
 export interface LoadArguments extends Overrides {
   /** `-c`: read as INI if it ends in `.ini`, else as mosquitto.conf. Without it there are the defaults. */
   readonly file?: string;
+  /** The environment's variables, if `${NAME}` and `${file:PATH}` in values are to be filled in. */
+  readonly variable?: (name: string) => string | undefined;
 }
 
 /**
@@ -21,14 +24,35 @@ export interface LoadArguments extends Overrides {
  * store nor what the options name.
  */
 export function loadConfiguration(
-  { file, ...overrides }: LoadArguments,
+  asked: LoadArguments,
   files: ConfigurationFiles = diskFiles,
 ): Loaded {
-  const check = new Check();
+  const { check, configuration } = readConfiguration(asked, files);
+  return check.mistakes.length > 0 ? { mistakes: check.mistakes } : { configuration };
+}
+
+/** As `loadConfiguration`, with all that was noticed, and a configuration in spite of mistakes. */
+export function readConfiguration(
+  { file, variable, ...overrides }: LoadArguments,
+  files: ConfigurationFiles = diskFiles,
+): { readonly check: Check; readonly configuration: Configuration } {
+  const check = new Check(variable === undefined ? undefined : sourcesOf(variable, files));
   if (file !== undefined) {
     if (file.toLowerCase().endsWith(".ini")) readIni(file, files, check);
     else readMosquittoConf(file, files, check);
   }
-  const configuration = conclude(check, overrides);
-  return check.mistakes.length > 0 ? { mistakes: check.mistakes } : { configuration };
+  return { check, configuration: conclude(check, overrides) };
+}
+
+function sourcesOf(
+  variable: ExpansionSources["variable"],
+  files: ConfigurationFiles,
+): ExpansionSources {
+  return {
+    variable,
+    file(path) {
+      const bytes = files.read(path);
+      return "problem" in bytes ? undefined : bytes;
+    },
+  };
 }

@@ -35,22 +35,23 @@ function readSetting(line: string, place: Place, files: ConfigurationFiles, chec
   const match = /^([ \t]*)([^ \t]+)([ \t]*)(.*)$/s.exec(line.trimEnd());
   if (match === null || line.startsWith("#")) return;
   const [, before, name, between, text] = match;
-  const setting = {
+  if (name.startsWith("#")) {
+    return check.notice(place, "Mosquitto takes no comment that begins after blanks.");
+  }
+  const setting = check.expand({
     name,
     text,
     place: { ...place, column: before.length + 1 },
     valueColumn: before.length + name.length + between.length + 1,
     firstWordOnly: true,
-  };
-  if (name.startsWith("#")) {
-    return check.notice(place, "Mosquitto takes no comment that begins after blanks.");
-  }
+  });
+  if (setting === undefined) return;
   const kind = findOption(name)?.kind;
   const isText = kind === "text" || kind === "path" || kind === "versions";
   if (before.includes("\t") || between.includes("\t") || (!isText && text.includes("\t"))) {
     check.notice(place, `Mosquitto takes no tab beside '${name}', only blanks.`);
   }
-  if (name === "include_dir") include(text, setting.place, files, check);
+  if (name === "include_dir") include(setting.text, setting.place, files, check);
   else check.set(setting);
 }
 

@@ -1,3 +1,5 @@
+import type { OptionRow } from "../../src/config/option_row.ts";
+
 /** Texts that are taken, with the value they mean, and texts that are refused, with the message. */
 export interface Case {
   readonly taken: readonly (readonly [string, unknown])[];
@@ -95,3 +97,30 @@ export const texts = (name: string): Case => ({
   taken: path(name).taken.map(([text]) => [text, [text]]),
   refused: path(name).refused,
 });
+
+/** What follows from a row alone. */
+export function ordinaryCase(row: OptionRow): Case {
+  const { name } = row;
+  switch (row.kind) {
+    case "bool":
+      return bool(name);
+    case "int":
+      return within(
+        name,
+        row.minimum,
+        row.maximum,
+        (value) =>
+          row.refusal?.replace("{name}", name).replace("{value}", String(value)) ??
+            `Invalid '${name}' value (${value}).`,
+      );
+    case "word":
+      return word(name, row.words);
+    case "text":
+    case "path":
+      return path(name);
+    case "texts":
+      return texts(name);
+    default:
+      throw new Error(`the option ${name} needs a case of its own`);
+  }
+}
