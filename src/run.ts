@@ -2,8 +2,10 @@ import { type Arguments, EXIT_CONFIGURATION } from "./config/arguments.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { openLog } from "./logging.ts";
 import type { Log } from "./log.ts";
+import { formatMistakes } from "./mistake.ts";
 import { ListenError } from "./opening.ts";
 import { Privileges, PrivilegesError } from "./privileges.ts";
+import { AccessFileError } from "./security.ts";
 import { Server } from "./server.ts";
 import { StoreError } from "./store/store.ts";
 import { daemonIsReady, isDaemon } from "./system/daemon.ts";
@@ -38,10 +40,12 @@ export async function run(
     return await broker.run();
   } catch (error) {
     if (error instanceof StoreError) tell(`Error: ${error.message}`);
+    else if (error instanceof AccessFileError) tell(formatMistakes(error.mistakes).trimEnd());
     else if (error instanceof ListenError) tell(`Error: ${error.message}`);
     else if (error instanceof StartError || error instanceof PrivilegesError) tell(error.message);
     else throw error;
-    return error instanceof StoreError ? EXIT_CONFIGURATION : EXIT_START;
+    const isConfiguration = error instanceof StoreError || error instanceof AccessFileError;
+    return isConfiguration ? EXIT_CONFIGURATION : EXIT_START;
   } finally {
     broker.close();
   }
@@ -60,7 +64,7 @@ class Process {
     this.#configuration = configuration;
   }
 
-  /** @throws {StoreError}, {ListenError}, {PrivilegesError} or {StartError} */
+  /** @throws {AccessFileError}, {StoreError}, {ListenError}, {PrivilegesError} or {StartError} */
   async run(): Promise<number> {
     const { file } = this.#asked;
     const configuration = this.#configuration;

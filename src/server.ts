@@ -1,5 +1,5 @@
 import { type AccessHooks, hookPolicy } from "./access/hooks.ts";
-import { PolicyAccess } from "./access/policy_access.ts";
+import { AccessControl } from "./access_control.ts";
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminSource } from "./admin/source.ts";
 import { adminSource } from "./admin_source.ts";
@@ -9,10 +9,12 @@ import type { Configuration } from "./config/configuration.ts";
 import type { Log } from "./log.ts";
 import type { LogTopics } from "./log_topics.ts";
 import { MemoryStore } from "./store/memory_store.ts";
-import { lockStore, openAdmin, openListener, openStore } from "./opening.ts";
+import { openListeners, webSocketSettingsOf } from "./listening.ts";
+import { lockStore, openAdmin, openStore } from "./opening.ts";
 import { settingsOf } from "./settings.ts";
 import type { Store } from "./store/store.ts";
-import type { TcpListener } from "./transport/tcp_listener.ts";
+import type { Listener } from "./transport/listener.ts";
+import { WebSocketEntrance } from "./transport/web_socket_entrance.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server is made of. */
@@ -50,7 +52,9 @@ const READ_FIRST_MS = 500;
 export class Server {
   readonly configuration: Configuration;
   readonly broker: Broker;
-  readonly listeners: readonly TcpListener[];
+  readonly listeners: readonly Listener[];
+  /** For clients whose WebSockets the HTTP interface has opened. */
+  readonly webSockets: WebSocketEntrance;
   readonly #store: Store;
   readonly #log: Log;
   readonly #logTopics: LogTopics | null;
@@ -60,15 +64,17 @@ export class Server {
   #readUntilMs = -Infinity;
   #isStopped = false;
   readonly #admin: AdminServer | null;
+  readonly #control: AccessControl;
   /** What the HTTP interface sees of this server. */
   readonly source: AdminSource;
 
   private constructor(
     options: ServerOptions,
     store: Store,
-    listeners: TcpListener[],
+    listeners: readonly Listener[],
     source: AdminSource,
     admin: AdminServer | null,
+    control: AccessControl,
   ) {
     const { configuration, log } = options;
     const { global } = configuration;
@@ -77,6 +83,8 @@ export class Server {
     this.#store = store;
     this.#log = log;
     this.#logTopics = options.logTopics;
+    this.#control = control;
+    control.onFault = (error, doing) => this.broker.fault(error, doing);
     this.source = source;
     this.#admin = admin;
     this.broker = new Broker(settingsOf(configuration), {
@@ -90,10 +98,7 @@ export class Server {
         onFatal: options.onFatal,
         log: (line) => log.log("error", `Error: ${line}`),
       },
-      access: new PolicyAccess(
-        [{ allowAnonymous: global.allowAnonymous, policies: [hookPolicy(options.hooks)] }],
-        (error, doing) => this.broker.fault(error, doing),
-      ),
+      access: control.access,
       endOfTurn: (run) => queueMicrotask(run),
       nextTurn: (run) => void setTimeout(run, 0),
       wakeAt: (atMs) => this.#wakeAt(atMs),
@@ -105,15 +110,22 @@ export class Server {
       observer: options.observer,
       version: `sabethes version ${VERSION}`,
     });
+    this.webSockets = new WebSocketEntrance(this.broker, webSocketSettingsOf(configuration));
   }
 
-  /** @throws {StoreError} or {ListenError}; then nothing was changed and nothing is open */
+  /** @throws {AccessFileError}, {StoreError} or {ListenError}; then nothing was changed and nothing is open */
   static async start(options: ServerOptions): Promise<Server> {
     const { configuration, log } = options;
     log.log("information", `sabethes version ${VERSION} starting`);
     for (const notice of configuration.notices) log.log("warning", notice);
+    const hooks = hookPolicy(options.hooks);
+    const control = AccessControl.open(configuration, {
+      first: () => [hooks],
+      warn: (text) => log.log("warning", text),
+      notice: (text) => log.log("notice", text),
+    });
     const lock = configuration.global.persistence ? lockStore(configuration, log) : null;
-    const listeners: TcpListener[] = [];
+    let listeners: readonly Listener[] = [];
     let server: Server | null = null;
     const source = adminSource(configuration, () => server);
     let admin: AdminServer | null = null;
@@ -123,9 +135,7 @@ export class Server {
       await admin?.close();
     };
     try {
-      for (const listener of configuration.listeners) {
-        listeners.push(openListener(configuration, listener, log));
-      }
+      listeners = await openListeners(configuration, source, log);
       admin = await openAdmin(configuration, source, log);
       store = lock === null ? new MemoryStore() : await openStore(configuration, lock, log);
     } catch (error) {
@@ -133,7 +143,7 @@ export class Server {
       await closePorts();
       throw error;
     }
-    const starting = new Server(options, store, listeners, source, admin);
+    const starting = new Server(options, store, listeners, source, admin, control);
     try {
       const startedAtMs = performance.now();
       const restored = starting.broker.restore();
@@ -172,13 +182,16 @@ export class Server {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#log.log("information", `sabethes version ${VERSION} terminating`);
-    await Promise.all(this.listeners.map((listener) => listener.close()));
+    await Promise.all([...this.listeners, this.webSockets].map((entrance) => entrance.close()));
     this.#logTopics?.detach();
     this.broker.stop();
-    await Promise.all(this.listeners.map((listener) => listener.drain(DRAIN_MS)));
+    await Promise.all(
+      [...this.listeners, this.webSockets].map((entrance) => entrance.drain(DRAIN_MS)),
+    );
     await this.#admin?.close();
     // Time goes on until the last commit: the journal watches it.
     await this.broker.journal.close();
+    this.#control.close();
     clearTimeout(this.#timer);
     this.#timerAtMs = -Infinity;
   }

@@ -24,11 +24,11 @@ export function settingsOf({ global }: Configuration): Settings {
     persistentClientExpiration: global.persistentClientExpiration,
     connectTimeoutSeconds: global.connectTimeout,
     globalMaxClients: limit(global.globalMaxClients),
-    clientidPrefix: "",
-    clientRate: { messages: 0, bytes: 0 },
-    userRate: { messages: 0, bytes: 0 },
-    loginFailuresPerMinute: 0,
-    checkRetainSource: false,
+    clientidPrefix: global.clientidPrefixes,
+    clientRate: { messages: global.clientMessageRate, bytes: global.clientByteRate },
+    userRate: { messages: global.userMessageRate, bytes: global.userByteRate },
+    loginFailuresPerMinute: global.loginFailuresPerMinute,
+    checkRetainSource: global.checkRetainSource,
     connectionMessages: global.connectionMessages,
     sysInterval: global.sysInterval,
     retainExpiryInterval: global.retainExpiryInterval * 60,
@@ -37,7 +37,7 @@ export function settingsOf({ global }: Configuration): Settings {
 
 /** What the core is told of one listener; `port` is known when it is open. */
 export function listenerSettingsOf(
-  { global, listeners }: Configuration,
+  { listeners }: Configuration,
   number: number,
 ): Omit<ListenerSettings, "port"> {
   const listener = listeners[number];
@@ -47,10 +47,10 @@ export function listenerSettingsOf(
     maxTopicAlias: listener.maxTopicAlias,
     maxTopicAliasBroker: listener.maxTopicAliasBroker,
     acceptProtocolVersions: listener.acceptProtocolVersions,
-    allowZeroLengthClientid: global.allowZeroLengthClientid,
-    autoIdPrefix: global.autoIdPrefix,
-    useUsernameAsClientid: false,
-    mountPoint: "",
-    rate: { messages: 0, bytes: 0 },
+    allowZeroLengthClientid: listener.allowZeroLengthClientid,
+    autoIdPrefix: listener.autoIdPrefix,
+    useUsernameAsClientid: listener.useUsernameAsClientid,
+    mountPoint: listener.mountPoint,
+    rate: { messages: listener.listenerMessageRate, bytes: listener.listenerByteRate },
   };
 }

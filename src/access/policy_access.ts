@@ -25,7 +25,7 @@ export class PolicyAccess implements Access {
   readonly #fault: (error: unknown, doing: string) => void;
   #securities: readonly Security[] = [];
 
-  /** @param securities by the number of the listener; the first holds for those beyond the last */
+  /** @param securities by the number of the listener; the last one holds for all others */
   constructor(
     securities: readonly Security[],
     fault: (error: unknown, doing: string) => void,
@@ -136,7 +136,7 @@ export class PolicyAccess implements Access {
   }
 
   #securityOf({ listener }: Identity): Security {
-    return this.#securities[listener.number] ?? this.#securities[0];
+    return this.#securities[listener.number] ?? this.#securities[this.#securities.length - 1];
   }
 
   /** Asks one policy after the other, from `first` on. */

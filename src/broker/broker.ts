@@ -497,14 +497,12 @@ export class Broker implements Host {
     this.#ports.observer?.connected(connection.session!);
   }
 
-  loginDelayMs({ link }: Connection): number {
-    const { loginFailuresPerMinute } = this.settings;
-    return this.#loginFailures.delayOf(link.remoteAddress, loginFailuresPerMinute, this.nowMs);
+  loginDelayMs(identity: Identity): number {
+    return this.#loginFailures.delayOf(identity, this.settings.loginFailuresPerMinute, this.nowMs);
   }
 
-  loginFailed({ link }: Connection): void {
-    const { loginFailuresPerMinute } = this.settings;
-    this.#loginFailures.failed(link.remoteAddress, loginFailuresPerMinute, this.nowMs);
+  loginFailed(identity: Identity): void {
+    this.#loginFailures.failed(identity, this.settings.loginFailuresPerMinute, this.nowMs);
   }
 
   resumeAfter(connection: Connection, delayMs: number, act: () => void): void {

@@ -1,5 +1,11 @@
-/** Addresses remembered; beyond that those are forgotten that failed longest ago. */
-const ADDRESSES_MAXIMUM = 10_000;
+/** Pairs of address and user name remembered; beyond that those are forgotten that failed longest ago. */
+const REMEMBERED_MAXIMUM = 10_000;
+
+/** Who tries to come in. */
+export interface LoginIdentity {
+  readonly remoteAddress: string;
+  readonly userName: string | undefined;
+}
 
 interface Failures {
   /** Attempts that are still free of a wait. */
@@ -10,14 +16,15 @@ interface Failures {
 }
 
 /**
- * Who guesses passwords is slowed down: an address may fail so often a minute; beyond that its further
- * attempts, right or wrong, are looked at one after the other, as slowly as failures are forgiven.
+ * Who guesses a password is slowed down: an address may fail so often a minute under one user name;
+ * beyond that its further attempts under that name, right or wrong, are looked at one after the other,
+ * as slowly as failures are forgiven. Others at the same address, behind a proxy say, do not wait.
  */
 export class LoginFailures {
-  readonly #addresses = new Map<string, Failures>();
+  readonly #failures = new Map<string, Failures>();
 
   get size(): number {
-    return this.#addresses.size;
+    return this.#failures.size;
   }
 
   /**
@@ -25,9 +32,9 @@ export class LoginFailures {
    *
    * @param perMinute failures that are forgiven; 0: no attempt waits
    */
-  delayOf(remoteAddress: string, perMinute: number, nowMs: number): number {
+  delayOf(identity: LoginIdentity, perMinute: number, nowMs: number): number {
     if (perMinute === 0) return 0;
-    const failures = this.#addresses.get(networkOf(remoteAddress));
+    const failures = this.#failures.get(keyOf(identity));
     if (failures === undefined) return 0;
     forgive(failures, perMinute, nowMs);
     if (failures.left >= 1) return 0;
@@ -36,20 +43,20 @@ export class LoginFailures {
     return atMs - nowMs;
   }
 
-  failed(remoteAddress: string, perMinute: number, nowMs: number): void {
+  failed(identity: LoginIdentity, perMinute: number, nowMs: number): void {
     if (perMinute === 0) return;
-    const network = networkOf(remoteAddress);
-    const failures = this.#addresses.get(network) ??
+    const key = keyOf(identity);
+    const failures = this.#failures.get(key) ??
       { left: perMinute, countedAtMs: nowMs, nextAtMs: 0 };
     forgive(failures, perMinute, nowMs);
     // What has failed while it was slowed down needs no further forgiving.
     failures.left = Math.max(0, failures.left - 1);
     // The latest stands last.
-    this.#addresses.delete(network);
-    this.#addresses.set(network, failures);
-    if (this.#addresses.size > ADDRESSES_MAXIMUM) {
-      const [oldest] = this.#addresses.keys();
-      this.#addresses.delete(oldest);
+    this.#failures.delete(key);
+    this.#failures.set(key, failures);
+    if (this.#failures.size > REMEMBERED_MAXIMUM) {
+      const [oldest] = this.#failures.keys();
+      this.#failures.delete(oldest);
     }
   }
 }
@@ -58,6 +65,10 @@ function forgive(failures: Failures, perMinute: number, nowMs: number) {
   const forgiven = (nowMs - failures.countedAtMs) / 60_000 * perMinute;
   failures.left = Math.min(perMinute, failures.left + forgiven);
   failures.countedAtMs = nowMs;
+}
+
+function keyOf({ remoteAddress, userName }: LoginIdentity): string {
+  return `${networkOf(remoteAddress)} ${userName ?? ""}`;
 }
 
 /** The address without its port; of IPv6 the network of one customer, the first 64 bits. */

@@ -9,7 +9,7 @@ export const ACCESS_OPTIONS = [
     default: false,
     note:
       "The 'per_listener_settings' option is now deprecated and will be removed in a future version. Please use 'listener_allow_anonymous', 'listener_auto_id_prefix' and 'plugin_use' instead.",
-    status: "later",
+    status: "honoured",
     meaning:
       "Gives each listener access settings of its own: acl_file, password_file, psk_file, allow_anonymous, allow_zero_length_clientid, auto_id_prefix and plugin then belong to the listener line above them.",
     reloadable: false,
@@ -62,7 +62,7 @@ export const ACCESS_OPTIONS = [
     lastWins: true,
     note:
       "The 'clientid_prefixes' option is now deprecated and will be removed in a future version.",
-    status: "later",
+    status: "honoured",
     meaning: "What every Client Identifier must begin with.",
     reloadable: true,
     since: "0.10",
@@ -76,7 +76,7 @@ export const ACCESS_OPTIONS = [
     example: "/etc/sabethes/passwords",
     lastWins: true,
     perListener: true,
-    status: "later",
+    status: "honoured",
     meaning: "File of users and hashed passwords; who gives a user name must stand in it.",
     reloadable: true,
     since: "0.10",
@@ -90,11 +90,22 @@ export const ACCESS_OPTIONS = [
     example: "/etc/sabethes/acl",
     lastWins: true,
     perListener: true,
-    status: "later",
+    status: "honoured",
     meaning:
       "File that says who may read and write which topics; what it does not grant is refused.",
     reloadable: true,
     since: "0.10",
+  },
+  {
+    name: "acl_refuse_hopeless_subscriptions",
+    scope: "global",
+    kind: "bool",
+    default: false,
+    status: "own",
+    meaning:
+      "Refuses a SUBSCRIBE to a filter under which the acl_file lets the client read nothing at all; Mosquitto grants it and delivers nothing.",
+    reloadable: true,
+    since: "Sabethes",
   },
   {
     name: "psk_file",
@@ -115,7 +126,7 @@ export const ACCESS_OPTIONS = [
     scope: "global",
     kind: "bool",
     default: false,
-    status: "later",
+    status: "honoured",
     meaning: "Withholds a retained message if whoever sent it may no longer write to its topic.",
     reloadable: false,
     since: "1.5.6",

@@ -42,7 +42,7 @@ export function receiveConnect(host: Host, connection: Connection): void {
   };
   connection.isBridge = connect.bridge;
   connection.identity = identity;
-  const delayMs = host.loginDelayMs(connection);
+  const delayMs = host.loginDelayMs(identity);
   if (delayMs === 0) return authenticate(host, connection, connect, identity);
   connection.suspend();
   host.resumeAfter(connection, delayMs, () => authenticate(host, connection, connect, identity));
@@ -83,7 +83,7 @@ function authenticated(
   reason: number,
 ) {
   if (reason === Reason.Success) reason = host.admits(clientId);
-  else host.loginFailed(connection);
+  else host.loginFailed(connection.identity!);
   if (reason !== Reason.Success) return refuseConnect(host, connection, refusal(reason));
   const { settings } = host;
   connection.outbox.version = connect.version;

@@ -46,7 +46,7 @@ export interface Settings {
   /** What one client may publish, and all clients of one user together. */
   readonly clientRate: Rate;
   readonly userRate: Rate;
-  /** CONNECTs of one address that may be refused a minute before further ones are slowed down. */
+  /** CONNECTs of one address and user name that may be refused a minute before further ones wait. */
   readonly loginFailuresPerMinute: number;
   /** Log who connects and disconnects. */
   readonly connectionMessages: boolean;
@@ -234,9 +234,9 @@ export interface Host extends OutboxHost {
   /** A receiver cannot keep up: whoever publishes now has to wait for it. */
   congested(receiver: Connection): void;
   connectionStarted(connection: Connection): void;
-  /** Milliseconds that a CONNECT from this peer has to wait: too many of its were refused. */
-  loginDelayMs(connection: Connection): number;
-  loginFailed(connection: Connection): void;
+  /** Milliseconds that this CONNECT has to wait: too many like it were refused. */
+  loginDelayMs(identity: Identity): number;
+  loginFailed(identity: Identity): void;
   /** Goes on with a suspended connection after a time. */
   resumeAfter(connection: Connection, delayMs: number, act: () => void): void;
 

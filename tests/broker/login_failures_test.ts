@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { LoginFailures } from "../../src/broker/login_failures.ts";
 
 /** Lets an address fail three times and says how long the second attempt after that waits. */
-function waitOf(failing: string, next: string): number {
+function waitOf(failing: string, next: string, userName = "u"): number {
   const failures = new LoginFailures();
-  for (let count = 0; count < 3; count++) failures.failed(failing, 3, 0);
-  failures.delayOf(next, 3, 0);
-  return failures.delayOf(next, 3, 0);
+  const identity = { remoteAddress: failing, userName: "u" };
+  for (let count = 0; count < 3; count++) failures.failed(identity, 3, 0);
+  failures.delayOf({ remoteAddress: next, userName }, 3, 0);
+  return failures.delayOf({ remoteAddress: next, userName }, 3, 0);
 }
 
 Deno.test("ports do not tell addresses apart, the first 64 bits of IPv6 do", () => {
@@ -23,10 +24,15 @@ Deno.test("ports do not tell addresses apart, the first 64 bits of IPv6 do", () 
   }
 });
 
-Deno.test("no more than ten thousand addresses are remembered", () => {
+Deno.test("another user at the same address does not wait", () => {
+  assert.equal(waitOf("10.0.0.1:1", "10.0.0.1:1", "other"), 0);
+});
+
+Deno.test("no more than ten thousand are remembered", () => {
   const failures = new LoginFailures();
   for (let number = 0; number < 10_500; number++) {
-    failures.failed(`10.0.${number >> 8}.${number & 255}:1`, 1, number);
+    const remoteAddress = `10.0.${number >> 8}.${number & 255}:1`;
+    failures.failed({ remoteAddress, userName: undefined }, 1, number);
   }
   assert.equal(failures.size, 10_000);
 });

@@ -1,0 +1,96 @@
+import { PasswordPolicy } from "./access/password_policy.ts";
+import { PasswordVerifier } from "./access/password_verifier.ts";
+import type { Policy } from "./access/policy.ts";
+import { PolicyAccess, type Security } from "./access/policy_access.ts";
+import type { Configuration } from "./config/configuration.ts";
+import { printable } from "./log.ts";
+import type { Mistake } from "./mistake.ts";
+import { AccessFileError, readAccessFiles, securitiesOf } from "./security.ts";
+import type { Identity } from "./session/ports.ts";
+
+/** What access control needs of the program around it. */
+export interface AccessControlOptions {
+  /** The policies that are asked before the files of a listener; by its number. */
+  first(listener: number): readonly Policy[];
+  warn(text: string): void;
+  notice(text: string): void;
+}
+
+/** Access files that were read anew and are not in force yet. */
+export interface PreparedAccess {
+  readonly warnings: readonly string[];
+  /** Puts them in force. Returns who, of those connected, may no longer be. */
+  apply(): (identity: Identity) => boolean;
+}
+
+/** Who may do what, by the files and hooks of a configuration, and how that changes at a reload. */
+export class AccessControl {
+  readonly access: PolicyAccess;
+  /** A hook or a policy has failed; set by whoever counts that. */
+  onFault: (error: unknown, doing: string) => void = () => {};
+  readonly #options: AccessControlOptions;
+  readonly #verifier = new PasswordVerifier();
+
+  private constructor(options: AccessControlOptions) {
+    this.#options = options;
+    this.access = new PolicyAccess([], (error, doing) => this.onFault(error, doing));
+  }
+
+  /** @throws {AccessFileError} with every mistake of every file */
+  static open(configuration: Configuration, options: AccessControlOptions): AccessControl {
+    const control = new AccessControl(options);
+    const prepared = control.prepare(configuration);
+    if ("mistakes" in prepared) throw new AccessFileError(prepared.mistakes);
+    for (const warning of prepared.warnings) options.warn(warning);
+    prepared.apply();
+    return control;
+  }
+
+  /** Reads the files anew; nothing is in force before `apply`. */
+  prepare(
+    configuration: Configuration,
+  ): PreparedAccess | { readonly mistakes: readonly Mistake[] } {
+    const files = readAccessFiles(configuration, {
+      verifier: this.#verifier,
+      notice: (text) => this.#options.notice(printable(text)),
+    });
+    if ("mistakes" in files) return files;
+    const securities = securitiesOf(
+      configuration,
+      files,
+      (listener) => this.#options.first(listener),
+    );
+    return {
+      warnings: files.warnings,
+      apply: () => {
+        const before = this.access.securities;
+        this.access.replace(securities);
+        return ({ listener: { number }, userName }) =>
+          mayStay(securityOf(before, number), securityOf(securities, number), userName);
+      },
+    };
+  }
+
+  close(): void {
+    this.#verifier.close();
+  }
+}
+
+function securityOf(securities: readonly Security[], number: number): Security {
+  return securities[number] ?? securities[securities.length - 1];
+}
+
+/**
+ * Whether a client that was let in may stay: who gave no name where the nameless are let in, who gave
+ * one where the password file still has the same entry. What hooks have let in stays.
+ */
+function mayStay(before: Security, now: Security, userName: string | undefined): boolean {
+  const passwords = now.policies.find((policy) => policy instanceof PasswordPolicy);
+  const others = now.policies.some((policy) =>
+    policy.authenticate !== undefined && policy !== passwords
+  );
+  if (others) return true;
+  if (userName === undefined || passwords === undefined) return now.allowAnonymous;
+  const known = before.policies.find((policy) => policy instanceof PasswordPolicy);
+  return known !== undefined && passwords.stillKnows(userName, known);
+}
