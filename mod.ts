@@ -43,10 +43,13 @@ interface FetchHandler {
   fetch(request: Request, info?: Deno.ServeHandlerInfo): Promise<Response>;
 }
 
-/** For `deno serve mod.ts`: a broker without ports of its own behind this HTTP server. */
+/**
+ * For `deno serve mod.ts`: a broker without ports of its own behind this HTTP server, with MQTT over
+ * WebSocket on the path `/mqtt`, for programs of this machine.
+ */
 const handler: FetchHandler = {
   async fetch(request, info) {
-    served ??= createBroker();
+    served ??= createBroker({ adminMqtt: true });
     // With the peer's address, so that what is meant for this machine alone stays with it.
     return await (await served).app.fetch(request, info);
   },

@@ -22,6 +22,13 @@ export function adminSource(
       })),
     version: VERSION,
     token: global.adminToken === "" ? null : global.adminToken,
+    webSocket: global.adminMqtt
+      ? (socket, remoteAddress) => {
+        const entrance = server()?.webSockets;
+        if (entrance === undefined) socket.close();
+        else entrance.take(socket, remoteAddress);
+      }
+      : null,
   };
 }
 

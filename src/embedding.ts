@@ -113,9 +113,10 @@ export class EmbeddedBroker implements AsyncDisposable {
     return new EmbeddedBroker(server, listeners);
   }
 
-  /** The addresses it listens on, in the order of the options. */
+  /** The addresses and ports it listens on, in the order of the options. */
   addresses(): Deno.NetAddr[] {
-    return this.#server.listeners.map((listener) => listener.address);
+    const addresses = this.#server.listeners.flatMap((listener) => listener.addresses);
+    return addresses.filter((address) => address.transport === "tcp") as Deno.NetAddr[];
   }
 
   /**
@@ -324,9 +325,12 @@ function observerFor(
 /** What only this machine can reach may be used without a name, unless the options say otherwise. */
 function withAnonymousDefault(options: BrokerOptions): BrokerOptions {
   if (options.allowAnonymous !== undefined) return options;
-  const addresses = (options.listeners ?? []).map(({ address }) => address ?? null);
-  const isLocal = addresses.every((address) => address !== null && isLoopback(address));
-  return { ...options, allowAnonymous: isLocal };
+  const isLocal = (options.listeners ?? []).every(({ address, unixPath }) =>
+    typeof unixPath === "string" || typeof address === "string" && isLoopback(address)
+  );
+  // With a token the path /mqtt of the HTTP interface is open to other machines.
+  const isOpen = options.adminMqtt === true && (options.adminToken ?? "") !== "";
+  return { ...options, allowAnonymous: isLocal && !isOpen };
 }
 
 /** The lines go to whoever asked for them, and where `logDest` sends them. */

@@ -4,8 +4,6 @@ import type { Configuration } from "./config/configuration.ts";
 import type { Log } from "./log.ts";
 import { type Store, StoreError } from "./store/store.ts";
 import { StoreLock } from "./store/store_lock.ts";
-import { listenerSettingsOf } from "./settings.ts";
-import { TcpListener } from "./transport/tcp_listener.ts";
 
 /** What a server opens when it starts: the store, its lock, the ports. */
 
@@ -54,33 +52,6 @@ export async function openStore(
     },
     log: (line) => log.log("warning", line),
   });
-}
-
-/** @throws {ListenError} */
-export function openListener(
-  configuration: Configuration,
-  listener: Configuration["listeners"][number],
-  log: Log,
-): TcpListener {
-  const { global } = configuration;
-  try {
-    const opened = TcpListener.open({
-      port: listener.port,
-      address: listener.address,
-      ...listenerSettingsOf(configuration, configuration.listeners.indexOf(listener)),
-      maxConnections: Math.max(0, listener.maxConnections),
-      globalMaxConnections: Math.max(0, global.globalMaxConnections),
-      noDelay: global.setTcpNodelay,
-    });
-    const { hostname, port } = opened.address;
-    const family = hostname.includes(":") ? "ipv6" : "ipv4";
-    log.log("information", `Opening ${family} listen socket on port ${port} (${hostname}).`);
-    return opened;
-  } catch (error) {
-    const at = `${listener.address ?? "*"}:${listener.port}`;
-    const text = error instanceof Error ? error.message : String(error);
-    throw new ListenError(`cannot listen on ${at}: ${text}`, { cause: error });
-  }
 }
 
 /** The HTTP interface, if the configuration asks for one. @throws {ListenError} */

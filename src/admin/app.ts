@@ -4,6 +4,7 @@ import { answer, errorAnswer, json, RequestError } from "./answers.ts";
 import { admit } from "./guard.ts";
 import { Listings } from "./listings.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
+import { addMqtt } from "./mqtt.ts";
 import { addPublish } from "./publish.ts";
 import { brokerOf, notFound, readQuery } from "./requests.ts";
 import { addRetained } from "./retained.ts";
@@ -25,6 +26,7 @@ export function createAdminApp(source: AdminSource, listings: Listings = new Lis
     return errorAnswer(new RequestError(500, "fault", "a defect in the broker; its log has more"));
   });
   addHealth(app, source);
+  addMqtt(app, source);
 
   const guard = async (c: Context, next: () => Promise<void>) => {
     admit(source, c);

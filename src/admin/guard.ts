@@ -18,6 +18,18 @@ export function admit(source: AdminSource, c: Context): void {
   if (c.req.method !== "GET" && c.req.method !== "HEAD") checkOrigin(c);
 }
 
+/**
+ * Lets an MQTT client through or not. MQTT asks who it is; but without a token nobody is expected from
+ * elsewhere, and a page from elsewhere must not speak for a user of this machine.
+ *
+ * @throws {RequestError} 403
+ */
+export function admitMqtt(source: AdminSource, c: Context): void {
+  if (source.token !== null) return;
+  checkLoopback(c);
+  checkOrigin(c);
+}
+
 function checkToken(token: string, authorization: string | undefined) {
   const given = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
   if (given !== undefined && timingSafeEqual(digest(given), digest(token))) return;

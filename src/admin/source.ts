@@ -11,4 +11,6 @@ export interface AdminSource {
   readonly version: string;
   /** Bearer token that every request but /healthz, /readyz and /version needs; null: none. */
   readonly token: string | null;
+  /** Takes a client that has come to `/mqtt`; null: that path is not there. */
+  readonly webSocket: ((socket: WebSocket, remoteAddress: string) => void) | null;
 }

@@ -31,4 +31,15 @@ export const ADMIN_OPTIONS = [
     reloadable: true,
     since: "Sabethes",
   },
+  {
+    name: "admin_mqtt",
+    scope: "global",
+    kind: "bool",
+    default: false,
+    status: "own",
+    meaning:
+      "Also takes MQTT clients over WebSocket on the path /mqtt of admin_listener; without admin_token, those of this machine.",
+    reloadable: false,
+    since: "Sabethes",
+  },
 ] as const satisfies readonly OptionRow[];

@@ -64,10 +64,22 @@ export const PROCESS_OPTIONS = [
     default: 4096,
     unit: "bytes",
     refusal: "Packet buffer size must be between 0 and 65535 inclusive.",
-    status: "later",
-    meaning:
-      "Bytes read before a packet's length is known; also the largest header of a WebSocket request.",
+    status: "honoured",
+    meaning: "Largest header of a request on listeners that speak WebSocket or HTTP.",
+    differs: "It has no meaning for MQTT packets: read buffers grow and shrink with the traffic.",
     reloadable: false,
     since: "2.1",
+  },
+  {
+    name: "tcp_wrappers",
+    scope: "global",
+    kind: "bool",
+    default: false,
+    status: "own",
+    meaning:
+      "Asks /etc/hosts.allow and /etc/hosts.deny, by libwrap, whether a client may connect; the daemon is called mosquitto and sabethes there.",
+    differs: "Mosquitto asks whenever it was built with libwrap.",
+    reloadable: false,
+    since: "Sabethes",
   },
 ] as const satisfies readonly OptionRow[];

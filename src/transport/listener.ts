@@ -168,7 +168,7 @@ export class Listener {
     if (this.#options.noDelay && remoteAddr.transport === "tcp") {
       (conn as Deno.TcpConn).setNoDelay(true);
     }
-    if (this.#options.proxy === null) {
+    if (this.#options.proxy === null && this.#options.protocol !== "http_api") {
       this.#note(broker, `New connection from ${address} on port ${settings.port}.`);
     }
     const arriving = new ArrivingConnection(conn, performance.now());
@@ -307,7 +307,7 @@ export class Listener {
     this.#isClosed = true;
     for (const wake of this.#wakes) wake();
     this.#pending.wake();
-    for (const { listener } of this.#sockets) listener.close();
+    for (const socket of this.#sockets) socket.close();
     for (const arriving of this.#arriving) arriving.destroy();
     await this.#accepting;
   }

@@ -18,6 +18,8 @@ export interface ListeningSocket {
   readonly listener: Deno.Listener<Deno.Conn, Deno.Addr>;
   /** On an IPv6 socket IPv4 clients arrive, too: whether they are let in. */
   readonly takesIpv4: boolean;
+  /** Listens no more, and leaves nothing behind. */
+  close(): void;
 }
 
 type Log = (type: "information" | "warning", text: string) => void;
@@ -52,7 +54,12 @@ function openUnix(path: string, log: Log): ListeningSocket {
   try {
     const listener = Deno.listen({ transport: "unix", path });
     log("information", `Opening unix listen socket on path ${path}.`);
-    return { listener, takesIpv4: true };
+    const { ino } = Deno.lstatSync(path);
+    const close = () => {
+      listener.close();
+      removeOwn(path, ino);
+    };
+    return { listener, takesIpv4: true, close };
   } finally {
     Deno.umask(before);
   }
@@ -71,6 +78,15 @@ function removeStale(path: string): void {
   Deno.removeSync(path);
 }
 
+/** Unless another broker has put its own there since. */
+function removeOwn(path: string, ino: number | null): void {
+  try {
+    if (Deno.lstatSync(path).ino === ino) Deno.removeSync(path);
+  } catch {
+    // Gone, or in a directory that this account may not change any more: the next start removes it.
+  }
+}
+
 interface Address {
   readonly hostname: string;
   readonly takesIpv4: boolean;
@@ -84,7 +100,7 @@ function openAll(addresses: readonly Address[], port: number, log: Log): Listeni
     for (const { hostname, takesIpv4 } of addresses) {
       try {
         const listener = Deno.listen({ hostname, port });
-        sockets.push({ listener, takesIpv4 });
+        sockets.push({ listener, takesIpv4, close: () => listener.close() });
         port = listener.addr.port;
       } catch (error) {
         // A name may have addresses of a family that this machine does not speak.
@@ -99,7 +115,7 @@ function openAll(addresses: readonly Address[], port: number, log: Log): Listeni
     if (sockets.length === 0) throw firstError;
     return sockets;
   } catch (error) {
-    for (const { listener } of sockets) listener.close();
+    for (const socket of sockets) socket.close();
     throw error;
   }
 }

@@ -12,6 +12,7 @@ function starting(source: Partial<AdminSource> = {}): AdminSource {
     configuration: () => [],
     version: "1.2.3",
     token: null,
+    webSocket: null,
     ...source,
   };
 }

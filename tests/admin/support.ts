@@ -64,6 +64,7 @@ export class Admin {
       configuration: () => [],
       version: "1.2.3",
       token: null,
+      webSocket: null,
       ...source,
     };
     this.app = createAdminApp(this.source, this.listings);

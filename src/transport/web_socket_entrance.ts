@@ -1,0 +1,59 @@
+import type { Broker } from "../broker/broker.ts";
+import type { ListenerSettings } from "../session/ports.ts";
+import { RuntimeWebSocketStream } from "./runtime_web_socket_stream.ts";
+import { type LinkHost, StreamLink } from "./stream_link.ts";
+
+/** Lets clients in whose WebSockets an HTTP server has opened. */
+export class WebSocketEntrance {
+  readonly #broker: Broker;
+  readonly #settings: ListenerSettings;
+  readonly #links = new Set<StreamLink>();
+  readonly #host: LinkHost;
+  #isClosed = false;
+  #onDrained: (() => void) | null = null;
+
+  constructor(broker: Broker, settings: ListenerSettings) {
+    this.#broker = broker;
+    this.#settings = settings;
+    this.#host = {
+      bytesSent: (count) => broker.counters.bytesSent += count,
+      linkClosed: (link) => {
+        this.#links.delete(link);
+        if (this.#links.size === 0) this.#onDrained?.();
+      },
+      fault: (error, doing) => broker.fault(error, doing),
+    };
+  }
+
+  /** From here on the socket belongs to the broker. */
+  take(socket: WebSocket, remoteAddress: string): void {
+    const stream = new RuntimeWebSocketStream(socket);
+    if (this.#isClosed) return stream.close();
+    const broker = this.#broker;
+    if (broker.settings.connectionMessages) {
+      broker.log("notice", `New connection from ${remoteAddress} by WebSocket.`);
+    }
+    const link = new StreamLink(stream, remoteAddress, this.#host, { viaWebSocket: true });
+    this.#links.add(link);
+    void link.run(broker.accept(link, this.#settings));
+  }
+
+  /** Takes nobody any more. Those that are there live on. */
+  close(): Promise<void> {
+    this.#isClosed = true;
+    return Promise.resolve();
+  }
+
+  /** Waits until all connections have ended, and cuts off those that have not in time. */
+  async drain(patienceMs: number): Promise<void> {
+    if (this.#links.size > 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onDrained = resolve;
+        timer = setTimeout(resolve, patienceMs);
+      });
+      clearTimeout(timer);
+    }
+    for (const link of [...this.#links]) link.destroy();
+  }
+}
