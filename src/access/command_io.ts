@@ -26,9 +26,9 @@ export class ProcessIo implements CommandIo {
   /** Prompts only a terminal. What a pipe holds is read line by line. */
   readHidden(prompt: string): Uint8Array | null {
     if (!Deno.stdin.isTerminal()) return readLine(Deno.stdin);
-    this.err(prompt);
-    Deno.stdin.setRaw(true);
+    Deno.stdin.setRaw(true); // before the prompt: whoever types at once is not to be shown either
     try {
+      this.err(prompt);
       return readTyped(Deno.stdin);
     } finally {
       Deno.stdin.setRaw(false);
