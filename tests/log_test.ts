@@ -1,129 +1,157 @@
 import assert from "node:assert/strict";
-import { Log, type LogOptions, type LogType, printable } from "../src/log.ts";
+import { Log, type LogDestination, type LogOptions, type LogType, printable } from "../src/log.ts";
 
-const defaults: LogOptions = {
-  destinations: ["stderr"],
-  types: ["error", "notice"],
-  timestamp: false,
-};
+const TYPES: LogType[] = [
+  "error",
+  "warning",
+  "notice",
+  "information",
+  "debug",
+  "subscribe",
+  "unsubscribe",
+  "internal",
+  "websockets",
+];
 
-/** A log, and the texts it wrote. */
-function log(options: Partial<LogOptions> = {}): { log: Log; written: string[] } {
-  const written: string[] = [];
-  return { log: new Log({ ...defaults, ...options }, (text) => void written.push(text)), written };
+/** A destination that remembers, line by line and with their types. */
+function remembering(): LogDestination & { lines: string[]; calls: string[] } {
+  const lines: string[] = [], calls: string[] = [];
+  return {
+    lines,
+    calls,
+    write: (type, line) => {
+      lines.push(line);
+      calls.push(type);
+    },
+    reopen: () => void calls.push("reopen"),
+    close: () => void calls.push("close"),
+  };
 }
 
-/** What a log without a writer of its own sends to the destinations, in order. */
-function toDestinations(
-  options: Partial<LogOptions>,
-  run: (log: Log) => void,
-  write: (bytes: Uint8Array) => number = (bytes) => bytes.length,
-): string[] {
-  const written: string[] = [];
-  const original = { stdout: Deno.stdout.writeSync, stderr: Deno.stderr.writeSync };
-  for (const name of ["stdout", "stderr"] as const) {
-    Deno[name].writeSync = (bytes) => {
-      const count = write(bytes);
-      written.push(`${name}: ${new TextDecoder().decode(bytes.subarray(0, count))}`);
-      return count;
-    };
-  }
-  try {
-    run(new Log({ ...defaults, ...options }));
-  } finally {
-    Deno.stdout.writeSync = original.stdout;
-    Deno.stderr.writeSync = original.stderr;
-  }
-  return written;
+/** A log without times, and the lines it wrote. */
+function log(options: Partial<LogOptions> = {}): { log: Log; lines: string[] } {
+  const destination = remembering();
+  const defaults = { types: ["error", "notice"], timestamp: false } as const;
+  return {
+    log: new Log({ ...defaults, destinations: [destination], ...options }),
+    lines: destination.lines,
+  };
 }
 
-Deno.test("only the types asked for are written", () => {
-  const { log: one, written } = log({ types: ["error", "subscribe"] });
-  const types: LogType[] = [
-    "error",
-    "warning",
-    "notice",
-    "information",
-    "debug",
-    "subscribe",
-    "unsubscribe",
-    "internal",
-    "websockets",
-  ];
-  for (const type of types) one.log(type, type);
-  assert.deepEqual(written, ["error\n", "subscribe\n"]);
-  assert.deepEqual(types.filter((type) => one.logs(type)), ["error", "subscribe"]);
-});
-
-Deno.test("without types nothing is written", () => {
-  const { log: one, written } = log({ types: [] });
-  one.log("error", "x");
-  assert.deepEqual([written, one.logs("error")], [[], false]);
-});
-
-Deno.test("a line goes to each destination", () => {
-  const write = (one: Log) => one.log("notice", "x");
-  assert.deepEqual(toDestinations({ destinations: ["stdout"] }, write), ["stdout: x\n"]);
-  assert.deepEqual(toDestinations({ destinations: ["stderr"] }, write), ["stderr: x\n"]);
-  assert.deepEqual(toDestinations({ destinations: ["stdout", "stderr"] }, write), [
-    "stdout: x\n",
-    "stderr: x\n",
-  ]);
-});
-
-Deno.test("without a destination nothing is worth building", () => {
-  const written = toDestinations({ destinations: [] }, (one) => {
-    assert.equal(one.logs("error"), false, "the caller builds no line");
-    one.log("error", "x");
-  });
-  assert.deepEqual(written, []);
-});
-
-Deno.test("a writer of one's own is heard without a destination", () => {
-  const { log: one, written } = log({ destinations: [] });
-  assert.ok(one.logs("error"));
-  one.log("error", "x");
-  assert.deepEqual(written, ["x\n"]);
-});
-
-Deno.test("each call is written at once, each line of it on a line", () => {
-  const { log: one, written } = log();
-  one.log("notice", "first");
-  one.log("error", "second\nthird");
-  one.log("notice", "");
-  assert.deepEqual(written, ["first\n", "second\nthird\n", "\n"]);
-});
-
-Deno.test("the time stands before each line, in whole seconds since 1970", () => {
-  const { log: one, written } = log({ timestamp: true });
+/** Runs at a moment of 2023 that has milliseconds. */
+function atFixedTime(run: () => void) {
   const { now } = Date;
+  Date.now = () => 1_700_000_000_999;
   try {
-    Date.now = () => 1_700_000_000_999;
-    one.log("notice", "first\nsecond");
+    run();
   } finally {
     Date.now = now;
   }
-  assert.deepEqual(written, ["1700000000: first\n1700000000: second\n"]);
+}
+
+Deno.test("only the types asked for are written", () => {
+  const { log: one, lines } = log({ types: ["error", "subscribe"] });
+  for (const type of TYPES) one.log(type, type);
+  assert.deepEqual(lines, ["error", "subscribe"]);
+  assert.deepEqual(TYPES.filter((type) => one.logs(type)), ["error", "subscribe"]);
 });
 
-Deno.test("what a destination does not take at once is written on", () => {
-  const written = toDestinations(
-    {},
-    (one) => one.log("error", "abcdé"),
-    (bytes) => Math.min(bytes.length, 2),
-  );
-  assert.deepEqual(written.slice(0, 2), ["stderr: ab", "stderr: cd"]);
-  assert.equal(written.length, 4);
+Deno.test("without types nothing is written", () => {
+  const { log: one, lines } = log({ types: [] });
+  one.log("error", "x");
+  assert.deepEqual([lines, one.logs("error")], [[], false]);
 });
 
-Deno.test("a reader of the log that is gone does not end the broker, another failure is told", () => {
-  const failing = (error: Error) => () =>
-    toDestinations({}, (one) => one.log("error", "x"), () => {
-      throw error;
-    });
-  assert.deepEqual(failing(new Deno.errors.BrokenPipe("gone"))(), []);
-  assert.deepEqual(failing(new Deno.errors.WouldBlock("full"))(), []);
-  assert.throws(failing(new Deno.errors.BadResource("closed")), Deno.errors.BadResource);
+Deno.test("without a destination nothing is worth building", () => {
+  const { log: one } = log({ destinations: [] });
+  assert.equal(one.logs("error"), false);
+  one.log("error", "x");
+});
+
+Deno.test("a line goes to each destination with its type; so do reopening and closing", () => {
+  const destinations = [remembering(), remembering()];
+  const { log: one } = log({ destinations });
+  one.log("notice", "x");
+  one.reopen();
+  one.close();
+  for (const { lines, calls } of destinations) {
+    assert.deepEqual([lines, calls], [["x"], ["notice", "reopen", "close"]]);
+  }
+});
+
+Deno.test("each line of a text is a line, handed on in the call", () => {
+  const { log: one, lines } = log();
+  one.log("notice", "first");
+  assert.deepEqual(lines, ["first"]);
+  one.log("error", "second\nthird");
+  one.log("notice", "");
+  assert.deepEqual(lines, ["first", "second", "third", ""]);
+});
+
+Deno.test("the time stands before each line, in whole seconds since 1970", () => {
+  const { log: one, lines } = log({ timestamp: true });
+  atFixedTime(() => one.log("notice", "first\nsecond"));
+  assert.deepEqual(lines, ["1700000000: first", "1700000000: second"]);
+});
+
+Deno.test("the time's text is asked for once a second", () => {
+  const asked: number[] = [];
+  const timeText = (seconds: number) => `[${asked.push(seconds)}]`;
+  const { log: one, lines } = log({ timestamp: true, timeText });
+  const { now } = Date;
+  try {
+    for (const milliseconds of [1000, 1999, 2000]) {
+      Date.now = () => milliseconds;
+      one.log("notice", "x");
+    }
+  } finally {
+    Date.now = now;
+  }
+  assert.deepEqual(lines, ["[1]: x", "[1]: x", "[2]: x"]);
+  assert.deepEqual(asked, [1, 2]);
+});
+
+Deno.test("as JSON each text is one object on one line, with what is known of the client", () => {
+  const { log: one, lines } = log({ format: "json", types: TYPES });
+  one.log("error", 'a "defect"\nat b');
+  one.log("notice", "Client a …", { kind: "refused", clientId: "a", address: "::1:1883" });
+  one.log("notice", "x", { kind: "connected", clientId: "b\u001b[31m\u009b\u2028", userName: "u" });
+  assert.deepEqual(lines.map((line) => JSON.parse(line)), [
+    { level: "error", message: 'a "defect"\nat b' },
+    {
+      level: "notice",
+      message: "Client a …",
+      kind: "refused",
+      clientId: "a",
+      address: "::1:1883",
+    },
+    {
+      level: "notice",
+      message: "x",
+      kind: "connected",
+      clientId: "b\u001b[31m\u009b\u2028",
+      userName: "u",
+    },
+  ]);
+  // deno-lint-ignore no-control-regex
+  for (const line of lines) assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/);
+});
+
+Deno.test("as JSON the time is ISO 8601, or as the pattern has it, or absent", () => {
+  const timeOf = (options: Partial<LogOptions>) => {
+    const { log: one, lines } = log({ format: "json", ...options });
+    one.log("notice", "x");
+    return JSON.parse(lines[0]).time;
+  };
+  assert.match(timeOf({ timestamp: true }), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.equal(timeOf({ timestamp: true, timeText: () => "now" }), "now");
+  assert.equal(timeOf({ timestamp: false }), undefined);
+});
+
+Deno.test("as JSON a long Client Identifier is cut", () => {
+  const { log: one, lines } = log({ format: "json" });
+  one.log("notice", "x", { kind: "refused", clientId: "c".repeat(65_535) });
+  assert.equal(JSON.parse(lines[0]).clientId.length, 256);
 });
 
 Deno.test("text from outside cannot begin a line of its own nor steer a terminal", () => {
@@ -139,6 +167,16 @@ Deno.test("text from outside cannot begin a line of its own nor steer a terminal
     ["\u00a0~ ", "\u00a0~ ", "beside the controls"],
   ];
   for (const [text, expected, why] of rows) assert.equal(printable(text), expected, why);
+});
+
+Deno.test("text from outside cannot imitate the line by which addresses are banned", () => {
+  const imitations = [
+    "x [192.0.2.1:1] disconnected: not authorised.",
+    "disconnected: a",
+    "disconnected:",
+  ];
+  for (const text of imitations) assert.doesNotMatch(printable(text), /disconnected:/);
+  assert.equal(printable("sensors/disconnected"), "sensors/disconnected");
 });
 
 Deno.test("text from outside is cut", () => {
