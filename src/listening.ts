@@ -105,7 +105,6 @@ async function listenerOptions(shared: Shared, number: number): Promise<Listener
     unixPath: listener.unixPath,
     bindInterface: listener.bindInterface || null,
     socketDomain: listener.socketDomain,
-    protocol,
     maxConnections: Math.max(0, listener.maxConnections),
     globalMaxConnections: Math.max(0, global.globalMaxConnections),
     maxPendingConnections: global.maxPendingConnections,
@@ -113,9 +112,12 @@ async function listenerOptions(shared: Shared, number: number): Promise<Listener
     noDelay: global.setTcpNodelay,
     proxy: proxyOf(listener),
     secure: null,
-    httpHeadMaximum: global.packetBufferSize,
-    webSocketOrigins: listener.websocketsOrigin,
-    http: protocol === "mqtt" ? null : await httpOf(shared, number),
+    http: protocol === "mqtt" ? null : {
+      takesWebSockets: protocol === "websockets",
+      headMaximum: global.packetBufferSize,
+      origins: listener.websocketsOrigin,
+      handler: await httpOf(shared, number),
+    },
     wrappers,
   };
 }

@@ -1,20 +1,16 @@
 import type { Broker } from "../broker/broker.ts";
 import type { ListenerSettings, Peer } from "../session/ports.ts";
 import { ArrivingConnection } from "./arriving_connection.ts";
-import { HandshakeError, type Secure, writeAll } from "./handshake.ts";
-import { HttpError, readHttpRequest } from "./http_request.ts";
-import { errorResponse, type HttpHandler, sendResponse, webRequest } from "./http_response.ts";
+import { HandshakeError, type Secure } from "./handshake.ts";
+import { exchangeHttp, type HttpOptions } from "./http_exchange.ts";
 import { type ListenAt, type ListeningSocket, openSockets } from "./listening_sockets.ts";
 import { PendingConnections } from "./pending_connections.ts";
 import { type ProxyOptions, readProxyHeader } from "./proxy_handshake.ts";
 import { type ByteStream, isNetworkError, type LinkHost, StreamLink } from "./stream_link.ts";
 import type { TcpWrappers } from "./tcp_wrappers.ts";
-import { WebSocketStream } from "./web_socket_stream.ts";
-import { asksForWebSocket, webSocketAnswer } from "./web_socket_upgrade.ts";
 
 /** What a listener is told. */
 export interface ListenerOptions extends ListenerSettings, ListenAt {
-  readonly protocol: "mqtt" | "websockets" | "http_api";
   /** 0: no limit. */
   readonly maxConnections: number;
   /** Over all listeners; 0: no limit. */
@@ -28,12 +24,8 @@ export interface ListenerOptions extends ListenerSettings, ListenAt {
   readonly proxy: ProxyOptions | null;
   /** Null: no TLS. */
   readonly secure: Secure | null;
-  /** Bytes of a request's head. */
-  readonly httpHeadMaximum: number;
-  /** That a WebSocket may come from; none: any. */
-  readonly webSocketOrigins: readonly string[];
-  /** Answers what does not ask for a WebSocket; null: it is refused. */
-  readonly http: HttpHandler | null;
+  /** Null: MQTT without a WebSocket. */
+  readonly http: HttpOptions | null;
   /** Null: not asked. */
   readonly wrappers: TcpWrappers | null;
 }
@@ -64,12 +56,13 @@ const ACCEPT_RETRY_MS = 100;
  * Whatever stands in brackets goes on beside the accepting, for each connection in its own time.
  */
 export class Listener {
-  readonly #options: ListenerOptions;
+  #options: ListenerOptions;
   readonly #sockets: readonly ListeningSocket[];
   readonly #links = new Set<StreamLink>();
   readonly #arriving = new Set<ArrivingConnection>();
   readonly #pending: PendingConnections;
-  readonly #needsHandshake: boolean;
+  /** What the core is told with each connection: the same object until it changes. */
+  #settings: ListenerSettings;
   readonly #wakes = new Set<() => void>();
   #accepting: Promise<unknown> | null = null;
   #isClosed = false;
@@ -78,17 +71,22 @@ export class Listener {
   private constructor(options: ListenerOptions, sockets: readonly ListeningSocket[]) {
     this.#options = options;
     this.#sockets = sockets;
+    this.#settings = { ...options, port: this.port };
     this.#pending = new PendingConnections(
-      options.maxPendingConnections,
+      () => this.#options.maxPendingConnections,
       () => performance.now(),
     );
-    this.#needsHandshake = options.proxy !== null || options.secure !== null ||
-      options.protocol !== "mqtt";
   }
 
   /** @throws what the system says: address in use, permission denied, … */
   static async open(options: ListenerOptions, log: Log): Promise<Listener> {
     return new Listener(options, await openSockets(options, log));
+  }
+
+  /** From the next connection on all but the addresses is as these options say. */
+  configure(options: ListenerOptions): void {
+    this.#options = options;
+    this.#settings = { ...options, port: this.port };
   }
 
   /** Where it listens, socket by socket; with port 0 the port that the system chose. */
@@ -108,7 +106,6 @@ export class Listener {
   }
 
   start(broker: Broker): void {
-    const settings: ListenerSettings = { ...this.#options, port: this.port };
     const host: LinkHost = {
       bytesSent: (count) => broker.counters.bytesSent += count,
       linkClosed: (link) => {
@@ -117,7 +114,7 @@ export class Listener {
       },
       fault: (error, doing) => broker.fault(error, doing),
     };
-    const serving: Serving = { broker, settings, host };
+    const serving: Serving = { broker, host };
     this.#accepting = Promise.all(this.#sockets.map((socket) => this.#accept(socket, serving)));
   }
 
@@ -146,7 +143,7 @@ export class Listener {
   }
 
   #take(conn: Deno.Conn, takesIpv4: boolean, serving: Serving) {
-    const { broker, settings } = serving;
+    const { broker } = serving;
     const { remoteAddr, localAddr } = conn;
     // A peer's Unix domain socket has no name: Mosquitto shows ours.
     let address = localAddr.transport === "unix" ? `${localAddr.path}:0` : "";
@@ -168,13 +165,15 @@ export class Listener {
     if (this.#options.noDelay && remoteAddr.transport === "tcp") {
       (conn as Deno.TcpConn).setNoDelay(true);
     }
-    if (this.#options.proxy === null && this.#options.protocol !== "http_api") {
-      this.#note(broker, `New connection from ${address} on port ${settings.port}.`);
+    const { proxy, secure, http } = this.#options;
+    if (proxy === null && http?.takesWebSockets !== false) {
+      this.#note(broker, `New connection from ${address} on port ${this.port}.`);
     }
     const arriving = new ArrivingConnection(conn, performance.now());
     this.#pending.add(arriving);
-    if (this.#needsHandshake) void this.#shakeHands(arriving, conn, address, serving);
-    else this.#serve(arriving, { stream: conn, address, peer: null }, serving);
+    if (proxy !== null || secure !== null || http !== null) {
+      void this.#shakeHands(arriving, conn, address, serving);
+    } else this.#serve(arriving, { stream: conn, address, peer: null }, serving);
   }
 
   /** The name of the limit that one connection more would exceed. */
@@ -221,7 +220,7 @@ export class Listener {
     address: string,
     broker: Broker,
   ): Promise<Arrived | null> {
-    const { proxy, secure, protocol } = this.#options;
+    const { proxy, secure, http } = this.#options;
     let peer: Peer | null = null;
     if (proxy !== null) {
       const proxied = await readProxyHeader(stream, address, proxy);
@@ -238,49 +237,20 @@ export class Listener {
       const { tlsVersion, cipher } = peer;
       this.#note(broker, `Connection from ${address} negotiated ${tlsVersion} cipher ${cipher}`);
     }
-    if (protocol === "mqtt") return { stream, address, peer };
-    const webSocket = await this.#answerHttp(arriving, stream, address, broker);
+    if (http === null) return { stream, address, peer };
+    const fault = (error: unknown) => broker.fault(error, "answering an HTTP request");
+    const webSocket = await exchangeHttp(arriving, stream, address, http, fault);
     return webSocket && { stream: webSocket, address, peer: { ...peer, viaWebSocket: true } };
-  }
-
-  /** One request: either it opens a WebSocket, or it is answered and the connection ends with it. */
-  async #answerHttp(
-    arriving: ArrivingConnection,
-    stream: ByteStream,
-    address: string,
-    broker: Broker,
-  ): Promise<WebSocketStream | null> {
-    const { protocol, httpHeadMaximum, webSocketOrigins, http } = this.#options;
-    let response: Response;
-    let isHead = false;
-    try {
-      const request = await readHttpRequest(stream, httpHeadMaximum);
-      if (protocol === "websockets" && asksForWebSocket(request)) {
-        await writeAll(stream, webSocketAnswer(request, webSocketOrigins));
-        return new WebSocketStream(request.stream);
-      }
-      if (http === null) throw new HttpError(426, "Upgrade Required", { Upgrade: "websocket" });
-      isHead = request.method === "HEAD";
-      response = await http(webRequest(request), address);
-    } catch (error) {
-      if (error instanceof HandshakeError || isNetworkError(error)) throw error;
-      if (!(error instanceof HttpError)) broker.fault(error, "answering an HTTP request");
-      const isKnown = error instanceof HttpError;
-      response = errorResponse(isKnown ? error : new HttpError(500, "Internal server error."));
-    }
-    await sendResponse(stream, response, isHead, () => arriving.progress());
-    await arriving.farewell(stream);
-    return null;
   }
 
   #serve(
     arriving: ArrivingConnection,
     { stream, address, peer }: Arrived,
-    { broker, settings, host }: Serving,
+    { broker, host }: Serving,
   ) {
     const link = new StreamLink(stream, address, host, peer);
     this.#links.add(link);
-    const connection = broker.accept(link, settings);
+    const connection = broker.accept(link, this.#settings);
     arriving.serve(link, connection);
     void link.run(connection);
   }
@@ -333,7 +303,6 @@ export class Listener {
 /** What connections are served with. */
 interface Serving {
   readonly broker: Broker;
-  readonly settings: ListenerSettings;
   readonly host: LinkHost;
 }
 

@@ -22,7 +22,7 @@ const SWEEP_MINIMUM = 64;
  * opening connections and leaving them there.
  */
 export class PendingConnections {
-  readonly #maximum: number;
+  readonly #maximum: () => number;
   readonly #nowMs: () => number;
   /** Some of them may be settled: they are swept out when they may be half of all. */
   #pending: Pending[] = [];
@@ -30,20 +30,20 @@ export class PendingConnections {
   #wake: (() => void) | null = null;
 
   /** @param maximum 0: no bound */
-  constructor(maximum: number, nowMs: () => number) {
+  constructor(maximum: () => number, nowMs: () => number) {
     this.#maximum = maximum;
     this.#nowMs = nowMs;
   }
 
   /** There is no room for one more. */
   get isFull(): boolean {
-    if (this.#maximum === 0 || this.#pending.length < this.#maximum) return false;
+    const maximum = this.#maximum();
+    if (maximum === 0 || this.#pending.length < maximum) return false;
     this.#sweep(true);
-    return this.#pending.length >= this.#maximum;
+    return this.#pending.length >= maximum;
   }
 
   add(pending: Pending): void {
-    if (this.#maximum === 0) return;
     this.#pending.push(pending);
     if (this.#pending.length >= this.#sweepAt) this.#sweep(false);
   }

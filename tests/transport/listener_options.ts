@@ -1,3 +1,4 @@
+import type { HttpOptions } from "../../src/transport/http_exchange.ts";
 import type { ListenerOptions } from "../../src/transport/listener.ts";
 import { defaultListener } from "../support/world.ts";
 
@@ -10,7 +11,6 @@ export function listenerOptions(): ListenerOptions {
     unixPath: null,
     bindInterface: null,
     socketDomain: "both",
-    protocol: "mqtt",
     maxConnections: 0,
     globalMaxConnections: 0,
     maxPendingConnections: 1000,
@@ -18,9 +18,15 @@ export function listenerOptions(): ListenerOptions {
     noDelay: false,
     proxy: null,
     secure: null,
-    httpHeadMaximum: 4096,
-    webSocketOrigins: [],
     http: null,
     wrappers: null,
   };
 }
+
+/** What makes it one for WebSockets. */
+export const webSockets: HttpOptions = {
+  takesWebSockets: true,
+  headMaximum: 4096,
+  origins: [],
+  handler: null,
+};

@@ -2,7 +2,7 @@ import type { Broker } from "../../src/broker/broker.ts";
 import { Listener, type ListenerOptions } from "../../src/transport/listener.ts";
 import type { ByteStream } from "../../src/transport/stream_link.ts";
 import { type OpenTransport, transportContract } from "./contract.ts";
-import { listenerOptions } from "./listener_options.ts";
+import { listenerOptions, webSockets } from "./listener_options.ts";
 import { WebSocketClient } from "./web_socket_client.ts";
 
 /** Opens a listener; `dial` makes a client's stream of a connection to it. */
@@ -67,11 +67,11 @@ transportContract({ name: "TCP", open: (broker) => open(broker, {}, plain) });
 transportContract({ name: "a Unix domain socket", open: (broker) => openUnix(broker, {}, plain) });
 transportContract({
   name: "WebSocket",
-  open: (broker) => open(broker, { protocol: "websockets" }, webSocket),
+  open: (broker) => open(broker, { http: webSockets }, webSocket),
 });
 transportContract({
   name: "WebSocket over a Unix domain socket",
-  open: (broker) => openUnix(broker, { protocol: "websockets" }, webSocket),
+  open: (broker) => openUnix(broker, { http: webSockets }, webSocket),
 });
 const proxy = { version: 1, requireTls: false, requireCertificate: false } as const;
 transportContract({
@@ -83,7 +83,7 @@ transportContract({
   open: (broker) =>
     open(
       broker,
-      { proxy, protocol: "websockets" },
+      { proxy, http: webSockets },
       async (connection) => await webSocket(await proxied(connection)),
     ),
 });
