@@ -18,7 +18,7 @@ export const PBKDF2_ITERATIONS_2_0 = 101;
 /** As Mosquitto 2.1. */
 const ARGON2 = { version: 0x13, memoryKiB: 47_104, passes: 1, lanes: 1 } as const;
 
-/** The text for a password file, with a salt of its own. argon2id blocks for a quarter of a second. */
+/** The text for a password file, with a salt of its own. argon2id blocks for a moment. */
 export async function makePasswordHash(
   password: Uint8Array,
   { scheme, iterations, saltBytes }: PasswordMaking,

@@ -9,7 +9,7 @@ export interface PasswordVerifierSettings {
   readonly concurrent?: number;
   /** PBKDF2 iterations that may wait; a byte of a password counts as one. Default 10 million: 5 s. */
   readonly iterationsWaitingMaximum?: number;
-  /** KiB times passes of argon2id that may wait. Default 1.5 million: 31 of Mosquitto's, some 8 s. */
+  /** KiB times passes of argon2id that may wait. Default 5 million: a hundred of Mosquitto's, some 6 s. */
   readonly memoryWaitingMaximum?: number;
   /** Passwords found right that need not be hashed again. Default 10,000. */
   readonly rememberedMaximum?: number;
@@ -32,7 +32,7 @@ export class PasswordVerifier {
     const {
       concurrent = Math.max(2, navigator.hardwareConcurrency - 1),
       iterationsWaitingMaximum = 10_000_000,
-      memoryWaitingMaximum = 1_500_000,
+      memoryWaitingMaximum = 5_000_000,
       rememberedMaximum = 10_000,
     } = settings;
     this.#derivations = new VerificationQueue(concurrent, iterationsWaitingMaximum);
