@@ -1,5 +1,4 @@
 import { createHmac, randomBytes } from "node:crypto";
-import type { PasswordEntries } from "./password_file.ts";
 import type { PasswordHash } from "./password_hash.ts";
 
 /**
@@ -11,7 +10,7 @@ export class Decoys {
   readonly #key = randomBytes(32);
   readonly #hashes: readonly PasswordHash[];
 
-  constructor(entries: PasswordEntries) {
+  constructor(entries: { values(): Iterable<{ readonly hash: PasswordHash }> }) {
     this.#hashes = Array.from(entries.values(), ({ hash }) => hash);
   }
 

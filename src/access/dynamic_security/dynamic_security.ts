@@ -19,7 +19,7 @@ import { hashPassword } from "./new_password.ts";
 import { type ReadState, readState } from "./read_state.ts";
 import { SecurityPolicy } from "./security_policy.ts";
 import { SecurityState } from "./security_state.ts";
-import { replaceFile } from "./state_file.ts";
+import { saveFile } from "./save_file.ts";
 import { writeState } from "./write_state.ts";
 
 /** Where dynamic security takes its commands. */
@@ -151,7 +151,7 @@ export class DynamicSecurity {
   /** False: everything is as it was. */
   async #save(state: SecurityState): Promise<boolean> {
     try {
-      await replaceFile(this.#options.file, writeState(state));
+      await saveFile(this.#options.file, writeState(state));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#options.log("error", `Error saving Dynamic security plugin config: ${why}`);

@@ -4,7 +4,7 @@ import type { LogType } from "../../log.ts";
 import type { Mistake } from "../../mistake.ts";
 import { initialState } from "./initial_state.ts";
 import { hashPassword, randomPassword } from "./new_password.ts";
-import { replaceFile } from "./state_file.ts";
+import { saveFile } from "./save_file.ts";
 import { writeState } from "./write_state.ts";
 
 /** Where the first administrator's password comes from: the first that is there, else from chance. */
@@ -36,13 +36,13 @@ export async function createFirstFile(
       log("information", `  Generated passwords are at ${file}.pw`);
       // One that is there may be readable by others.
       await rm(`${file}.pw`, { force: true });
-      await replaceFile(`${file}.pw`, `admin ${admin}\ndemoclient ${demo}\n`);
+      await saveFile(`${file}.pw`, `admin ${admin}\ndemoclient ${demo}\n`);
     }
     const state = initialState(
       await hashPassword(admin),
       demo === undefined ? undefined : await hashPassword(demo),
     );
-    await replaceFile(file, writeState(state));
+    await saveFile(file, writeState(state));
     return [];
   } catch (error) {
     const hint = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 import type { Identity } from "../../session/ports.ts";
 import type { SubscriptionRequest } from "../../wire/subscribe_packet.ts";
 import { Reason } from "../../wire/reason.ts";
+import { Decoys } from "../decoys.ts";
 import type { PasswordVerifier } from "../password_verifier.ts";
 import { type Decision, DEFER, type Policy, type Verdict } from "../policy.ts";
 import { Question, RoleRules } from "./role_rules.ts";
@@ -9,6 +10,7 @@ import {
   inOrder,
   type Priorities,
   type SecurityState,
+  type StoredPassword,
 } from "./security_state.ts";
 
 /** The roles in the order in which they are asked. */
@@ -28,6 +30,7 @@ export class SecurityPolicy implements Policy {
   readonly #rules = new Map<string, RoleRules>();
   readonly #rolesOfClients = new Map<string, Roles>();
   #rolesOfAnonymous: Roles | undefined;
+  #decoys: Decoys | undefined;
 
   constructor(state: SecurityState, verifier: PasswordVerifier) {
     this.#state = state;
@@ -44,22 +47,28 @@ export class SecurityPolicy implements Policy {
     this.#rules.clear();
     this.#rolesOfClients.clear();
     this.#rolesOfAnonymous = undefined;
+    this.#decoys = undefined;
   }
 
+  /** Neither the answer nor the time it takes tells whether a name exists. */
   authenticate(identity: Identity, password: Uint8Array | undefined): Verdict<number> {
-    if (identity.userName === undefined || password === undefined) return DEFER;
+    const { userName, clientId } = identity;
+    if (userName === undefined || password === undefined) return DEFER;
     const state = this.#state;
-    const client = state.clients.get(identity.userName);
-    if (client === undefined) return DEFER;
-    const isWelcome = !client.disabled &&
-      (client.clientId === undefined || client.clientId === identity.clientId);
-    if (!isWelcome || client.password === undefined) return Reason.NotAuthorized;
-    const matches = this.#verifier.verify(client.password.hash, password);
+    const client = state.clients.get(userName);
+    const verdictFor = (matches: boolean): Decision<number> => {
+      if (client === undefined) return DEFER;
+      const isWelcome = client.password !== undefined && !client.disabled &&
+        (client.clientId === undefined || client.clientId === clientId);
+      return reasonFor(isWelcome && matches);
+    };
+    const hash = client?.password?.hash ?? this.#decoyFor(userName);
+    const matches = hash !== undefined && this.#verifier.verify(hash, password);
     if (matches === "busy") return Reason.ServerBusy;
-    if (typeof matches === "boolean") return reasonFor(matches);
+    if (typeof matches === "boolean") return verdictFor(matches);
     return matches.then((matched) =>
       // Whoever was taken out meanwhile must not slip in behind the change.
-      state === this.#state ? reasonFor(matched) : this.authenticate(identity, password)
+      state === this.#state ? verdictFor(matched) : this.authenticate(identity, password)
     );
   }
 
@@ -79,6 +88,17 @@ export class SecurityPolicy implements Policy {
   mayUnsubscribe(identity: Identity, filter: string): Decision<number> {
     const allowed = this.#decide("unsubscribe", identity, filter);
     return allowed === DEFER ? DEFER : reasonFor(allowed);
+  }
+
+  #decoyFor(userName: string) {
+    if (this.#decoys === undefined) {
+      const passwords = new Map<string, StoredPassword>();
+      for (const { userName, password } of this.#state.clients.values()) {
+        if (password !== undefined) passwords.set(userName, password);
+      }
+      this.#decoys = new Decoys(passwords);
+    }
+    return this.#decoys.hashFor(userName);
   }
 
   #decide(type: DefaultAccessType, identity: Identity, topic: string): Decision<boolean> {

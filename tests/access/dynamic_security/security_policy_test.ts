@@ -76,6 +76,17 @@ Deno.test("whoever is disabled while the password is compared does not get in", 
   assert.equal(await verdict, Reason.NotAuthorized);
 });
 
+Deno.test("unknown names, and those that are refused anyway, cost a comparison as well", async () => {
+  const policy = policyOf({
+    clients: [{ username: "u", ...SECRET }, { username: "off", disabled: true, ...SECRET }],
+  });
+  for (const name of ["u", "off", "nobody"]) {
+    const verdict = policy.authenticate(identity(name), new TextEncoder().encode("wrong"));
+    assert.ok(verdict instanceof Promise, name);
+    await verdict;
+  }
+});
+
 Deno.test("the encoded password of Mosquitto 2.1 counts, before the three members of 2.0", async () => {
   const other = { ...SECRET, password: btoa("x".repeat(64)) };
   const encoded = `$7$101$${SECRET.salt}$${SECRET.password}`;

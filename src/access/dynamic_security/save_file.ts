@@ -5,11 +5,12 @@ const OWNER_ONLY = 0o600;
 
 /**
  * Replaces a file as a whole: after a crash or a failure there is either the old text or the new one,
- * and the new one is on disk when this resolves. A link stays a link; the mode stays what it was.
+ * and the new one is on disk when this resolves. A link stays a link; the mode stays what it was. While
+ * the disk is waited for, the broker serves its clients: that is why this is not `replaceFile`.
  *
  * @throws {Error} of the file system; then the file is what it was
  */
-export async function replaceFile(path: string, text: string): Promise<void> {
+export async function saveFile(path: string, text: string): Promise<void> {
   const target = await realPathOf(path);
   const temporary = `${target}.new`;
   await rm(temporary, { force: true });
