@@ -10,18 +10,24 @@ export function adminSource(
   configuration: Configuration,
   server: () => Server | null,
 ): AdminSource {
-  const { global, listeners, origins } = configuration;
+  const { global } = configuration;
+  const inForce = () => server()?.configuration ?? configuration;
   return {
     broker: () => server()?.broker ?? null,
     readiness: () => server()?.readiness() ?? { ready: false, reason: "the broker is starting" },
-    configuration: () =>
-      [...origins].map(([name, origin]) => ({
+    configuration: () => {
+      const { global, listeners, origins } = inForce();
+      return [...origins].map(([name, origin]) => ({
         name,
         value: isSecret(name) ? "(secret)" : valueOf(name, global, listeners),
         origin,
-      })),
+      }));
+    },
     version: VERSION,
-    token: global.adminToken === "" ? null : global.adminToken,
+    get token() {
+      return inForce().global.adminToken || null;
+    },
+    reload: () => server()?.reload() ?? null,
     webSocket: global.adminMqtt
       ? (socket, remoteAddress) => {
         const entrance = server()?.webSockets;

@@ -105,6 +105,7 @@ export class EmbeddedBroker implements AsyncDisposable {
         authorizeReceive,
       }),
       ...logFor(log, rest, configuration.global),
+      load: null,
       observer: observerFor(emit, listeners),
       onFatal: (error) => {
         throw error;

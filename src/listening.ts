@@ -46,6 +46,28 @@ export async function openListeners(
   }
 }
 
+/**
+ * Reads what another configuration wants of listeners that are open. The returned function puts it in
+ * force.
+ *
+ * @throws {ListenError}
+ */
+export async function prepareListeners(
+  listeners: readonly Listener[],
+  configuration: Configuration,
+  source: AdminSource,
+  log: Log,
+): Promise<() => void> {
+  const prepared: (() => void)[] = [];
+  for (const listener of listeners) {
+    const { handshakes, wrappers, number } = listener.options;
+    const shared: Shared = { configuration, source, log, handshakes, wrappers };
+    const options = await listenerOptions(shared, number);
+    prepared.push(() => listener.configure(options));
+  }
+  return () => prepared.forEach((apply) => apply());
+}
+
 /** What clients are told that come by the HTTP interface: the defaults of a listener. */
 export function webSocketSettingsOf({ global, listeners }: Configuration): ListenerSettings {
   return {

@@ -45,8 +45,8 @@ export interface LogOptions {
 
 /** The log: a line is handed on in the call that says it, so that nothing is lost at an exit or a crash. */
 export class Log {
-  readonly #types: ReadonlySet<LogType>;
-  readonly #options: LogOptions;
+  #types: ReadonlySet<LogType>;
+  #options: LogOptions;
   #second = -1;
   #secondText = "";
 
@@ -77,6 +77,14 @@ export class Log {
 
   close(): void {
     for (const destination of this.#options.destinations) destination.close?.();
+  }
+
+  /** Writes as another log does, in its place; what this one wrote to is closed. */
+  become(other: Log): void {
+    this.close();
+    this.#types = other.#types;
+    this.#options = other.#options;
+    this.#second = -1;
   }
 
   #write(type: LogType, line: string) {

@@ -35,6 +35,10 @@ export class LogTopics implements LogDestination {
     this.#waiting = [];
   }
 
+  close(): void {
+    this.detach();
+  }
+
   write(type: LogType, line: string): void {
     const topic = TOPICS[type];
     // What publishing the log has to say must not be published in turn.

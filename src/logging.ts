@@ -17,6 +17,12 @@ export type LogValues = Pick<
   | "logFormat"
 >;
 
+/** The options of a log, of all that there are. */
+export function logValuesOf(values: LogValues): LogValues {
+  const { logDest, logType, logTimestamp, logTimestampFormat, logFacility, logFormat } = values;
+  return { logDest, logType, logTimestamp, logTimestampFormat, logFacility, logFormat };
+}
+
 /** A log, and what publishes its lines; null where they are not published. */
 export interface OpenedLog {
   readonly log: Log;

@@ -1,4 +1,5 @@
-import { loadConfiguration } from "./config/load_configuration.ts";
+import { loadArguments } from "./config/load_arguments.ts";
+import { loadConfiguration, type Loaded } from "./config/load_configuration.ts";
 import {
   type Arguments,
   CONFIGURATION_OK,
@@ -28,14 +29,20 @@ export async function main(words: readonly string[]): Promise<number> {
       return check(asked);
     case "run":
       return await run(asked);
+    default: {
+      // Read only when it is wanted: the broker starts faster without it.
+      const { runCommand } = await import("./commands.ts");
+      return await runCommand(asked);
+    }
   }
 }
 
+function read(asked: Extract<Arguments, { action: "run" | "check" }>): Loaded {
+  return loadConfiguration(loadArguments(asked, (name) => Deno.env.get(name)));
+}
+
 function load(asked: Extract<Arguments, { action: "run" | "check" }>): Configuration | null {
-  const loaded = loadConfiguration({
-    ...asked,
-    persistenceLocation: Deno.env.get("MOSQUITTO_PERSISTENCE_LOCATION"),
-  });
+  const loaded = read(asked);
   if ("configuration" in loaded) return loaded.configuration;
   printError(formatMistakes(loaded.mistakes));
   return null;
@@ -52,13 +59,17 @@ function check(asked: Extract<Arguments, { action: "check" }>): number {
 async function run(asked: Extract<Arguments, { action: "run" }>): Promise<number> {
   const configuration = load(asked);
   if (configuration === null) return EXIT_CONFIGURATION;
+  if (asked.tlsKeylog !== undefined) {
+    printError("Error: --tls-keylog is not supported yet.\n");
+    return EXIT_CONFIGURATION;
+  }
   if (asked.daemon) {
     const { isDaemon, startDaemon } = await import("./system/daemon.ts");
     if (!isDaemon()) return await startDaemon();
   }
   // A wrong configuration is told before the rest of the program is even read.
   const { run } = await import("./run.ts");
-  return await run(asked, configuration);
+  return await run(asked, configuration, () => read(asked));
 }
 
 function printOut(text: string): void {

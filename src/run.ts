@@ -1,6 +1,7 @@
 import { type Arguments, EXIT_CONFIGURATION } from "./config/arguments.ts";
+import type { Loaded } from "./config/load_configuration.ts";
 import type { Configuration } from "./config/configuration.ts";
-import { openLog } from "./logging.ts";
+import { type LogValues, openLog } from "./logging.ts";
 import type { Log } from "./log.ts";
 import { formatMistakes } from "./mistake.ts";
 import { ListenError } from "./opening.ts";
@@ -30,12 +31,15 @@ class StartError extends Error {
 /**
  * Runs the broker as this process, until a signal ends it. Opened is first what needs the rights of root:
  * log, ports, store and pid file; then they are dropped; then clients are served. Returns the exit status.
+ *
+ * @param load reads the same configuration anew
  */
 export async function run(
   asked: Extract<Arguments, { action: "run" }>,
   configuration: Configuration,
+  load: () => Loaded,
 ): Promise<number> {
-  const broker = new Process(asked, configuration);
+  const broker = new Process(asked, configuration, load);
   try {
     return await broker.run();
   } catch (error) {
@@ -54,14 +58,20 @@ export async function run(
 class Process {
   readonly #asked: Extract<Arguments, { action: "run" }>;
   readonly #configuration: Configuration;
+  readonly #load: () => Loaded;
   readonly #service = new ServiceManager(Deno.env.toObject());
   #log: Log | null = null;
   #pidFile: PidFile | null = null;
   #removeSignals = () => {};
 
-  constructor(asked: Extract<Arguments, { action: "run" }>, configuration: Configuration) {
+  constructor(
+    asked: Extract<Arguments, { action: "run" }>,
+    configuration: Configuration,
+    load: () => Loaded,
+  ) {
     this.#asked = asked;
     this.#configuration = configuration;
+    this.#load = load;
   }
 
   /** @throws {AccessFileError}, {StoreError}, {ListenError}, {PrivilegesError} or {StartError} */
@@ -71,10 +81,9 @@ class Process {
     setUmask();
     const openFiles = raiseFileLimit();
     const privileges = Privileges.choose(configuration, file);
-    const { log, logTopics } = openLog(configuration.global, {
-      openFile: privileges.openFile,
-      tell,
-    });
+    const openLogOf = (values: LogValues) =>
+      openLog(values, { openFile: privileges.openFile, tell });
+    const { log, logTopics } = openLogOf(configuration.global);
     this.#log = log;
     let end: (status: number) => void;
     const ended = new Promise<number>((resolve) => end = resolve);
@@ -82,7 +91,12 @@ class Process {
     this.#removeSignals = installSignals({
       stop: () => end(0),
       save: () => server?.save(),
-      reload: () => this.#service.reloading(() => this.#reload(log)),
+      reload: () =>
+        void this.#service.reloading(async () => {
+          const reloading = server?.reload();
+          if (reloading === null) log.reopen();
+          await reloading;
+        }),
       reopenLogs: () => log.reopen(),
       printTree: () => server === null ? undefined : printTree(server),
     });
@@ -93,6 +107,8 @@ class Process {
       log,
       logTopics,
       observer: null,
+      load: file === undefined ? null : this.#load,
+      openLog: openLogOf,
       opened: (storeDirectory) => {
         this.#writePidFile();
         const warning = privileges.drop(storeDirectory);
@@ -137,11 +153,6 @@ class Process {
       const text = error instanceof Error ? error.message : String(error);
       throw new StartError(`Error: Unable to write pid file ${pidFile}: ${text}`);
     }
-  }
-
-  #reload(log: Log) {
-    log.reopen();
-    log.log("warning", "Reloading is not supported yet: only the log was opened again.");
   }
 }
 

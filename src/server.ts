@@ -8,9 +8,13 @@ import type { Restored } from "./broker/restore.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { Log } from "./log.ts";
 import type { LogTopics } from "./log_topics.ts";
+import type { Loaded } from "./config/load_configuration.ts";
+import { type LogValues, logValuesOf, type OpenedLog } from "./logging.ts";
+import { type Prepare, reload, type ReloadResult } from "./reload.ts";
+import { Reason } from "./wire/reason.ts";
 import { MemoryStore } from "./store/memory_store.ts";
-import { openListeners, webSocketSettingsOf } from "./listening.ts";
-import { lockStore, openAdmin, openStore } from "./opening.ts";
+import { openListeners, prepareListeners, webSocketSettingsOf } from "./listening.ts";
+import { ListenError, lockStore, openAdmin, openStore } from "./opening.ts";
 import { settingsOf } from "./settings.ts";
 import type { Store } from "./store/store.ts";
 import type { Listener } from "./transport/listener.ts";
@@ -25,6 +29,10 @@ export interface ServerOptions {
   /** Publishes lines of the log, where it is asked to. */
   readonly logTopics: LogTopics | null;
   readonly observer: Observer | null;
+  /** Reads the configuration anew; null: it stands in no file. */
+  readonly load: (() => Loaded) | null;
+  /** Opens a log as options of it say that have changed. */
+  openLog?(values: LogValues): OpenedLog;
   /**
    * Ports and store are open, nobody is served yet: privileges can be dropped. What it throws ends the
    * start.
@@ -50,14 +58,17 @@ const READ_FIRST_MS = 500;
  * open the store, restore, accept; so a start that fails has changed nothing.
  */
 export class Server {
-  readonly configuration: Configuration;
+  /** In force now. */
+  configuration: Configuration;
   readonly broker: Broker;
   readonly listeners: readonly Listener[];
   /** For clients whose WebSockets the HTTP interface has opened. */
   readonly webSockets: WebSocketEntrance;
   readonly #store: Store;
   readonly #log: Log;
-  readonly #logTopics: LogTopics | null;
+  readonly #options: ServerOptions;
+  #logTopics: LogTopics | null;
+  #reloading: Promise<unknown> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAtMs = Infinity;
   /** Until then what came while the process was held up is read, and nothing is due. */
@@ -82,6 +93,7 @@ export class Server {
     this.listeners = listeners;
     this.#store = store;
     this.#log = log;
+    this.#options = options;
     this.#logTopics = options.logTopics;
     this.#control = control;
     control.onFault = (error, doing) => this.broker.fault(error, doing);
@@ -176,6 +188,71 @@ export class Server {
     this.#log.log("information", "Saving to disk.");
     this.broker.journal.save();
   }
+
+  /** Reads the configuration anew; one reload after the other. Null: it stands in no file. */
+  reload(): Promise<ReloadResult> | null {
+    const { load } = this.#options;
+    if (load === null) return null;
+    const reloading = this.#reloading.then(async () => {
+      const parts = [
+        this.#prepareLog,
+        this.#prepareListeners,
+        this.#prepareAccess,
+        this.#prepareSettings,
+      ];
+      const { effective, ...result } = await reload(this.configuration, load, parts, this.#log);
+      this.configuration = effective;
+      return result;
+    });
+    this.#reloading = reloading;
+    return reloading;
+  }
+
+  readonly #prepareLog: Prepare = (effective) => ({
+    warnings: [],
+    apply: () => {
+      const { openLog } = this.#options;
+      const before = JSON.stringify(logValuesOf(this.configuration.global));
+      const values = logValuesOf(effective.global);
+      if (openLog === undefined || JSON.stringify(values) === before) return this.#log.reopen();
+      const { log, logTopics } = openLog(values);
+      this.#log.become(log);
+      this.#logTopics = logTopics;
+      logTopics?.attach(this.broker);
+    },
+  });
+
+  readonly #prepareListeners: Prepare = async (effective) => {
+    try {
+      const apply = await prepareListeners(this.listeners, effective, this.source, this.#log);
+      return { warnings: [], apply };
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error;
+      return { mistakes: [{ file: "", line: 0, message: error.message }] };
+    }
+  };
+
+  readonly #prepareAccess: Prepare = (effective) => {
+    const prepared = this.#control.prepare(effective);
+    if ("mistakes" in prepared) return prepared;
+    const apply = () => {
+      const mayStay = prepared.apply();
+      this.broker.disconnectClients((client) => !mayStay(client), Reason.NotAuthorized);
+    };
+    return { warnings: prepared.warnings, apply };
+  };
+
+  readonly #prepareSettings: Prepare = (effective) => ({
+    warnings: [],
+    apply: () => {
+      const { global } = effective;
+      this.broker.configure(settingsOf(effective));
+      this.broker.journal.configure({
+        autosaveIntervalSeconds: global.autosaveInterval,
+        autosaveOnChanges: global.autosaveOnChanges,
+      });
+    },
+  });
 
   /** Ends in order: no new client, clients told, Wills sent, everything saved. Idempotent. */
   async stop(): Promise<void> {

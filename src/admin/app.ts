@@ -7,6 +7,7 @@ import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
 import { addMqtt } from "./mqtt.ts";
 import { addPublish } from "./publish.ts";
 import { brokerOf, notFound, readQuery } from "./requests.ts";
+import { addReload } from "./reload.ts";
 import { addRetained } from "./retained.ts";
 import { route } from "./route.ts";
 import { addSessions } from "./sessions.ts";
@@ -39,6 +40,7 @@ export function createAdminApp(source: AdminSource, listings: Listings = new Lis
   addSessions(app, source, listings);
   addRetained(app, source, listings);
   addPublish(app, source);
+  addReload(app, source);
   app.all("/api/*", () => {
     throw notFound();
   });

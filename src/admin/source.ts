@@ -1,4 +1,18 @@
 import type { Broker } from "../broker/broker.ts";
+import type { Mistake } from "../mistake.ts";
+
+/** What came of a reload: what changed, or everything that is wrong; then nothing did. */
+export type ReloadAnswer =
+  | {
+    readonly changes: readonly {
+      readonly option: string;
+      readonly before: string;
+      readonly now: string;
+      /** False: it takes a restart. */
+      readonly applied: boolean;
+    }[];
+  }
+  | { readonly mistakes: readonly Mistake[] };
 
 /** What the HTTP interface shows and does; given to it by whoever starts it. */
 export interface AdminSource {
@@ -8,6 +22,8 @@ export interface AdminSource {
   readiness(): { readonly ready: boolean; readonly reason: string };
   /** Options in force by their names in a configuration file, secrets left out, each with its origin. */
   configuration(): readonly { name: string; value: unknown; origin: string }[];
+  /** Reads the configuration's files anew; null: it stands in none. */
+  reload(): Promise<ReloadAnswer> | null;
   readonly version: string;
   /** Bearer token that every request but /healthz, /readyz and /version needs; null: none. */
   readonly token: string | null;

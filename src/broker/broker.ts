@@ -234,6 +234,19 @@ export class Broker implements Host {
     this.#beginTurn();
   }
 
+  /** Ends the connections of clients that may no longer be here. Returns how many. */
+  disconnectClients(where: (identity: Identity) => boolean, reason: number): number {
+    let count = 0;
+    for (const connection of [...this.connections]) {
+      const { identity } = connection;
+      if (identity === null || !connection.isConnected || !where(identity)) continue;
+      connection.disconnect(reason);
+      count++;
+    }
+    this.#beginTurn();
+    return count;
+  }
+
   /** A socket was accepted. The caller then hands its bytes to the connection. */
   accept(link: Link, listener: ListenerSettings): Connection {
     this.counters.sockets++;

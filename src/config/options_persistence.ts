@@ -10,7 +10,7 @@ export const PERSISTENCE_OPTIONS = [
     default: false,
     status: "honoured",
     meaning: "Keeps lasting sessions, their messages and retained messages on disk.",
-    reloadable: true,
+    reloadable: false,
     since: "0.2",
     differs: "What is acknowledged is on disk by default: see durability.",
     shipped: "true",
@@ -25,7 +25,7 @@ export const PERSISTENCE_OPTIONS = [
     status: "honoured",
     meaning:
       "Directory of the store; the environment variable MOSQUITTO_PERSISTENCE_LOCATION overrides it.",
-    reloadable: true,
+    reloadable: false,
     since: "0.6",
     shipped: "./data",
   },
@@ -36,7 +36,7 @@ export const PERSISTENCE_OPTIONS = [
     default: "mosquitto.db",
     status: "honoured",
     meaning: "Name of the store inside persistence_location.",
-    reloadable: true,
+    reloadable: false,
     since: "0.6",
     differs: "The store is an LMDB environment, not a file of Mosquitto's format.",
     shipped: "sabethes.db",
@@ -92,7 +92,7 @@ export const PERSISTENCE_OPTIONS = [
     status: "own",
     meaning:
       "Free space on the store's disk below which nothing that must be kept is acknowledged any more.",
-    reloadable: true,
+    reloadable: false,
     since: "Sabethes",
   },
   {

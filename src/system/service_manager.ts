@@ -38,11 +38,11 @@ export class ServiceManager {
   }
 
   /** Runs a reload between the two messages that systemd wants around it. */
-  reloading(reload: () => void): void {
+  async reloading(reload: () => Promise<void>): Promise<void> {
     // CLOCK_MONOTONIC of this very moment, in microseconds, is what Type=notify-reload asks for.
     this.#send(`RELOADING=1\nMONOTONIC_USEC=${hrtime.bigint() / 1000n}`);
     try {
-      reload();
+      await reload();
     } finally {
       this.#send("READY=1");
     }

@@ -89,6 +89,11 @@ export class Listener {
     this.#settings = { ...options, port: this.port };
   }
 
+  /** In force now. */
+  get options(): ListenerOptions {
+    return this.#options;
+  }
+
   /** Where it listens, socket by socket; with port 0 the port that the system chose. */
   get addresses(): Deno.Addr[] {
     return this.#sockets.map(({ listener }) => listener.addr);

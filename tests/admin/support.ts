@@ -62,6 +62,7 @@ export class Admin {
       broker: () => world?.broker ?? null,
       readiness: () => ({ ready: true, reason: "" }),
       configuration: () => [],
+      reload: () => null,
       version: "1.2.3",
       token: null,
       webSocket: null,

@@ -130,7 +130,7 @@ Deno.test(
         service.ready();
         assert.equal(await receiver.next(), "'READY=1'");
         let reloads = 0;
-        service.reloading(() => reloads++);
+        await service.reloading(() => Promise.resolve(void reloads++));
         assert.match(await receiver.next(), /^'RELOADING=1\\nMONOTONIC_USEC=\d+'$/);
         assert.equal(await receiver.next(), "'READY=1'");
         assert.equal(reloads, 1);
@@ -162,7 +162,7 @@ Deno.test(
 Deno.test("without systemd nothing is told and nothing runs on", () => {
   const service = new ServiceManager({ WATCHDOG_USEC: "1000" });
   service.ready();
-  service.reloading(() => {});
+  await service.reloading(() => Promise.resolve());
   service.stopping();
   service.close();
 });
