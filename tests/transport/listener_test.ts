@@ -1,76 +1,7 @@
 import assert from "node:assert/strict";
-import { Listener, type ListenerOptions } from "../../src/transport/listener.ts";
 import { eventually, within } from "../support/broker_process.ts";
-import { listenerOptions } from "./listener_options.ts";
+import { assertTurnedAway, Scene } from "./listener_scene.ts";
 import { StandInBroker } from "./stand_in_broker.ts";
-
-/** An open listener with its broker, and clients that connect to it. */
-class Scene implements AsyncDisposable {
-  readonly broker: StandInBroker;
-  readonly listener: Listener;
-  readonly #clients: Deno.TcpConn[] = [];
-
-  private constructor(listener: Listener, broker: StandInBroker) {
-    this.listener = listener;
-    this.broker = broker;
-  }
-
-  static async open(
-    options: Partial<ListenerOptions> = {},
-    broker = new StandInBroker(),
-  ): Promise<Scene> {
-    const log = (type: string, text: string) => void broker.lines.push(`${type}: ${text}`);
-    return new Scene(await Listener.open({ ...listenerOptions(), ...options }, log), broker);
-  }
-
-  /** One that has started. */
-  static async start(...args: Parameters<typeof Scene.open>): Promise<Scene> {
-    const scene = await Scene.open(...args);
-    scene.broker.lines.length = 0;
-    return scene.start();
-  }
-
-  get port(): number {
-    return this.listener.port;
-  }
-
-  start(): this {
-    this.listener.start(this.broker.broker);
-    return this;
-  }
-
-  async dial(hostname = "127.0.0.1"): Promise<Deno.TcpConn> {
-    const client = await Deno.connect({ hostname, port: this.port });
-    this.#clients.push(client);
-    return client;
-  }
-
-  /** A client that was let in. */
-  async enter(): Promise<Deno.TcpConn> {
-    const before = this.broker.accepted.length;
-    const client = await this.dial();
-    await this.broker.connection(before);
-    return client;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients) client.close();
-    await this.listener.close();
-    await this.listener.drain(0);
-    assert.deepEqual(this.broker.faults, []);
-  }
-}
-
-/** Waits until the broker has closed the connection. */
-async function assertTurnedAway(client: Deno.TcpConn) {
-  const length = await within(client.read(new Uint8Array(1)), () => "it was let in")
-    .catch((error) => {
-      // Closed before its handshake was seen to the end.
-      if (!(error instanceof Deno.errors.ConnectionReset)) throw error;
-      return null;
-    });
-  assert.equal(length, null);
-}
 
 const addressOf = (client: Deno.TcpConn) => `127.0.0.1:${client.localAddr.port}`;
 const denials = ({ lines }: StandInBroker) => lines.filter((line) => line.includes("denied"));
