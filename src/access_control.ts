@@ -65,6 +65,7 @@ export class AccessControl {
       apply: () => {
         const before = this.access.securities;
         this.access.replace(securities);
+        this.#verifier.forget();
         return ({ listener: { number }, userName }) =>
           mayStay(securityOf(before, number), securityOf(securities, number), userName);
       },

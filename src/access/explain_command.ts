@@ -42,6 +42,10 @@ export function explainCommand(
   io: CommandIo,
   findAclFiles: FindAclFiles,
 ): Promise<number> {
+  if (words[0] === "-h" || words[0] === "--help") {
+    io.out(EXPLAIN_USAGE);
+    return Promise.resolve(EXIT_ANSWERED);
+  }
   const asked = readArguments(words);
   if (typeof asked === "string") {
     io.err(`Error: ${asked}\n${EXPLAIN_USAGE}`);

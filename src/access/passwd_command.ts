@@ -35,6 +35,10 @@ class Refusal extends Error {}
  * @param words what follows `passwd`
  */
 export async function passwdCommand(words: readonly string[], io: CommandIo): Promise<number> {
+  if (words[0] === "-h" || words[0] === "--help") {
+    io.out(PASSWD_USAGE);
+    return EXIT_DONE;
+  }
   const task = readPasswdArguments(words);
   if (!isPasswdTask(task)) {
     io.err(`Error: ${task}\n\n${PASSWD_USAGE}`);

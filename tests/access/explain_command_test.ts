@@ -79,6 +79,12 @@ Deno.test("mistakes of the ACL file and of the configuration are told instead of
   assert.match(configuration.errors, /Error found at other:3\./);
 });
 
+Deno.test("-h tells how on stdout", async () => {
+  const { status, output, errors } = await explain(["-h"], one);
+  assert.deepEqual([status, errors], [0, ""]);
+  assert.match(output, /^Usage: sabethes acl explain /);
+});
+
 Deno.test("words that make no question are refused", async () => {
   const cases: [words: string[], error: RegExp][] = [
     [[], /-c is missing/],

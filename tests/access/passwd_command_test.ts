@@ -177,6 +177,12 @@ Deno.test("words that make no sense change nothing", () =>
     assert.equal(Deno.readTextFileSync(file), "a:b\n");
   }));
 
+Deno.test("-h tells how on stdout", async () => {
+  const { status, output, errors } = await runCommand(["-h"]);
+  assert.deepEqual([status, errors], [0, ""]);
+  assert.match(output, /^Usage: sabethes passwd /);
+});
+
 Deno.test("an empty password on the command line is written, and warned of", async () => {
   const { status, errors } = await runCommand(["-c", "-b", "-", "u", ""]);
   assert.deepEqual([status, errors], [0, "Warning: An empty password never lets anybody in.\n"]);
