@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { BridgeWorld, topic as bridged } from "../bridge/support.ts";
 import { hookAccess } from "../support/access.ts";
 import { ack, raw } from "../support/packets.ts";
 import { type FakeClient, World } from "../support/world.ts";
@@ -151,5 +152,21 @@ Deno.test("kicked are those concerned, with 0x98 and without their Will", () => 
   assert.deepEqual(clients[0].receive(), []);
   assert.equal(clients[1].expect("disconnect").reason, 0x98);
   other.expectOpen();
+  assert.deepEqual(messages(watcher), []);
+});
+
+Deno.test("what comes over a bridge commands nothing, and reaches nobody", () => {
+  const world = new BridgeWorld({ bridge: { topics: [bridged("#", "in", 2, "$CONTROL/")] } });
+  let count = 0;
+  world.broker.onControl(TOPIC, () => void count++);
+  const remote = world.connected();
+  const watcher = world.connect(5, { clientId: "watcher" });
+  watcher.subscribe("$CONTROL/#");
+  remote.publish({ topic: "test/v1", payload: "0" });
+  remote.publish({ topic: "test/v1", payload: "1", qos: 1, packetId: 7 });
+  remote.publish({ topic: "test/v1", payload: "2", qos: 2, packetId: 8 });
+  remote.ack("pubrel", 8);
+  assert.equal(world.status.received, 3);
+  assert.equal(count, 0);
   assert.deepEqual(messages(watcher), []);
 });
