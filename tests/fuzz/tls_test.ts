@@ -171,7 +171,7 @@ Deno.test("the fuzzer notices a session that is not freed", () => {
     if (kept.length === 0 && !session.isFreed) kept.push(session);
     else session.free();
   };
-  assert.throws(() => fuzz(SEED, COUNT, forget), /a session is left over: seed 1/);
+  assert.throws(() => fuzz(SEED, COUNT, forget), /a session is left over: seed/);
   for (const session of kept) session.free();
 });
 
@@ -184,7 +184,7 @@ Deno.test("the fuzzer notices sides that do not understand each other", () => {
     return handshake.call(this, bytes, length);
   };
   try {
-    assert.throws(() => fuzz(SEED, COUNT), /seed 1/);
+    assert.throws(() => fuzz(SEED, COUNT), /seed/);
   } finally {
     TlsSession.prototype.handshake = handshake;
   }
