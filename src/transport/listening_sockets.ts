@@ -54,10 +54,10 @@ function openUnix(path: string, log: Log): ListeningSocket {
   try {
     const listener = Deno.listen({ transport: "unix", path });
     log("information", `Opening unix listen socket on path ${path}.`);
-    const { ino } = Deno.lstatSync(path);
+    const own = fileAt(path);
     const close = () => {
       listener.close();
-      removeOwn(path, ino);
+      removeOwn(path, own);
     };
     return { listener, takesIpv4: true, close };
   } finally {
@@ -79,12 +79,18 @@ function removeStale(path: string): void {
 }
 
 /** Unless another broker has put its own there since. */
-function removeOwn(path: string, ino: number | null): void {
+function removeOwn(path: string, own: string): void {
   try {
-    if (Deno.lstatSync(path).ino === ino) Deno.removeSync(path);
+    if (fileAt(path) === own) Deno.removeSync(path);
   } catch {
     // Gone, or in a directory that this account may not change any more: the next start removes it.
   }
+}
+
+/** Tells one file from another that takes its place; inodes are used again. */
+function fileAt(path: string): string {
+  const { dev, ino, birthtime } = Deno.lstatSync(path);
+  return `${dev} ${ino} ${birthtime?.getTime()}`;
 }
 
 interface Address {

@@ -38,9 +38,10 @@ export class PendingConnections {
   /** There is no room for one more. */
   get isFull(): boolean {
     const maximum = this.#maximum();
-    if (maximum === 0 || this.#pending.length < maximum) return false;
-    this.#sweep(true);
-    return this.#pending.length >= maximum;
+    const isFull = () => maximum > 0 && this.#pending.length >= maximum;
+    if (isFull()) this.#sweep(false);
+    if (isFull()) this.#sweep(true);
+    return isFull();
   }
 
   add(pending: Pending): void {

@@ -58,6 +58,11 @@ export class Scene implements AsyncDisposable {
     return client;
   }
 
+  /** Gives the listener other options than those of its start. */
+  configure(options: Partial<ListenerOptions>): void {
+    this.listener.configure({ ...listenerOptions(), ...options });
+  }
+
   /** Lines of the log that begin with `notice`, the first words of each connection left out. */
   get notices(): string[] {
     return this.broker.lines.filter((line) => line.startsWith("notice: "))

@@ -10,7 +10,7 @@ import { defaultSettings } from "../support/world.ts";
 
 /** What a transport needs of a broker; its connections keep whatever comes. */
 export class StandInBroker {
-  readonly settings = defaultSettings;
+  settings = defaultSettings;
   readonly counters = newCounters();
   readonly connections = new Set<StandInConnection>();
   /** Every connection that came, in order. */
