@@ -1,3 +1,5 @@
+import type { AclExplanation, AclQuestion } from "./access/acl_explanation.ts";
+import { AclPolicy } from "./access/acl_policy.ts";
 import { PasswordPolicy } from "./access/password_policy.ts";
 import { PasswordVerifier } from "./access/password_verifier.ts";
 import type { Policy } from "./access/policy.ts";
@@ -70,6 +72,13 @@ export class AccessControl {
           mayStay(securityOf(before, number), securityOf(securities, number), userName);
       },
     };
+  }
+
+  /** What the ACL file of each listener answers; by the listener's number, null where it has none. */
+  explain(question: AclQuestion): (AclExplanation | null)[] {
+    return this.access.securities.map(({ policies }) =>
+      policies.find((policy) => policy instanceof AclPolicy)?.explain(question) ?? null
+    );
   }
 
   close(): void {

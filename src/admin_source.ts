@@ -27,6 +27,7 @@ export function adminSource(
     get token() {
       return inForce().global.adminToken || null;
     },
+    explainAcl: (question) => server()?.explainAcl(question) ?? [],
     reload: () => server()?.reload() ?? null,
     webSocket: global.adminMqtt
       ? (socket, remoteAddress) => {

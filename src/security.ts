@@ -69,7 +69,7 @@ export function readAccessFiles(
         "acl_file",
         aclFile,
         parseAclFile,
-        (acl) => new AclPolicy(acl, { refuseHopelessSubscriptions, notice }),
+        (acl) => new AclPolicy(acl, { file: aclFile, refuseHopelessSubscriptions, notice }),
       ));
     }
     return found.filter((policy) => policy !== null);

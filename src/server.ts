@@ -1,8 +1,10 @@
 import { type AccessHooks, hookPolicy } from "./access/hooks.ts";
+import type { AclQuestion } from "./access/acl_explanation.ts";
 import { AccessControl } from "./access_control.ts";
 import type { AdminServer } from "./admin/server.ts";
-import type { AdminSource } from "./admin/source.ts";
+import type { AclAnswer, AdminSource } from "./admin/source.ts";
 import { adminSource } from "./admin_source.ts";
+import { Bridging } from "./bridging.ts";
 import { Broker, type Observer } from "./broker/broker.ts";
 import type { Restored } from "./broker/restore.ts";
 import type { Configuration } from "./config/configuration.ts";
@@ -62,6 +64,7 @@ export class Server {
   configuration: Configuration;
   readonly broker: Broker;
   readonly listeners: readonly Listener[];
+  readonly bridging: Bridging;
   /** For clients whose WebSockets the HTTP interface has opened. */
   readonly webSockets: WebSocketEntrance;
   readonly #store: Store;
@@ -122,6 +125,7 @@ export class Server {
       observer: options.observer,
       version: `sabethes version ${VERSION}`,
     });
+    this.bridging = new Bridging(this.broker);
     this.webSockets = new WebSocketEntrance(this.broker, webSocketSettingsOf(configuration));
   }
 
@@ -170,6 +174,7 @@ export class Server {
     server.broker.start();
     options.logTopics?.attach(server.broker);
     for (const listener of listeners) listener.start(server.broker);
+    server.bridging.apply(configuration);
     return server;
   }
 
@@ -199,6 +204,7 @@ export class Server {
         this.#prepareListeners,
         this.#prepareAccess,
         this.#prepareSettings,
+        this.#prepareBridges,
       ];
       const { effective, ...result } = await reload(this.configuration, load, parts, this.#log);
       this.configuration = effective;
@@ -254,6 +260,24 @@ export class Server {
     },
   });
 
+  readonly #prepareBridges: Prepare = (effective) => ({
+    warnings: [],
+    apply: () => this.bridging.apply(effective),
+  });
+
+  /**
+   * What the ACL files say to a question: one answer where all listeners have the same, else one for
+   * each.
+   */
+  explainAcl(question: AclQuestion): AclAnswer[] {
+    const { listeners } = this.configuration;
+    const answers = this.#control.explain(question).slice(0, Math.max(1, listeners.length))
+      .map((found) => found ?? { allowed: true, file: null, because: "no acl_file is set" });
+    const isShared = !listeners.some(({ hasOwnAccess }) => hasOwnAccess);
+    if (isShared) return answers.slice(0, 1);
+    return answers.map((answer, number) => ({ listener: nameOf(listeners[number]), ...answer }));
+  }
+
   /** Ends in order: no new client, clients told, Wills sent, everything saved. Idempotent. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
@@ -261,9 +285,12 @@ export class Server {
     this.#log.log("information", `sabethes version ${VERSION} terminating`);
     await Promise.all([...this.listeners, this.webSockets].map((entrance) => entrance.close()));
     this.#logTopics?.detach();
+    this.bridging.close();
     this.broker.stop();
     await Promise.all(
-      [...this.listeners, this.webSockets].map((entrance) => entrance.drain(DRAIN_MS)),
+      [...this.listeners, this.webSockets, this.bridging].map((entrance) =>
+        entrance.drain(DRAIN_MS)
+      ),
     );
     await this.#admin?.close();
     // Time goes on until the last commit: the journal watches it.
@@ -309,6 +336,11 @@ export class Server {
     }
     info(`Durability: ${durabilityText(global)}`);
   }
+}
+
+/** As the configuration names a listener: its port or path. */
+function nameOf({ unixPath, port }: Configuration["listeners"][number]): string {
+  return unixPath ?? String(port);
 }
 
 /** What a crash can lose. */

@@ -2,10 +2,13 @@ import type { Identity } from "../session/ports.ts";
 import { Reason } from "../wire/reason.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import type { Acl } from "./acl.ts";
+import { type AclExplanation, type AclQuestion, explainAcl } from "./acl_explanation.ts";
 import type { AclAction } from "./acl_rule.ts";
 import type { Decision, Policy } from "./policy.ts";
 
 export interface AclPolicySettings {
+  /** Where the rules stand. */
+  readonly file: string;
   /** `acl_refuse_hopeless_subscriptions`: refuse a SUBSCRIBE under which nothing can be read. */
   readonly refuseHopelessSubscriptions: boolean;
   /** Takes a line for the log; once per client. */
@@ -39,6 +42,16 @@ export class AclPolicy implements Policy {
     const shared = /^\$share\/[^/]*\/(.*)$/s.exec(filter);
     const hopeful = this.#acl.mayEverRead(identity, shared?.[1] ?? filter);
     return hopeful ? qos : Reason.NotAuthorized;
+  }
+
+  /** An UNSUBSCRIBE is no message: granted, as in Mosquitto. */
+  mayUnsubscribe(): number {
+    return Reason.Success;
+  }
+
+  /** The answer to a question with the rule that gives it. */
+  explain(question: AclQuestion): AclExplanation {
+    return explainAcl(this.#acl, this.#settings.file, question);
   }
 
   #allows(identity: Identity, topicName: string, action: AclAction): boolean {

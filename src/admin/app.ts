@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import { addAcl } from "./acl.ts";
 import { addClients } from "./clients.ts";
 import { answer, errorAnswer, json, RequestError } from "./answers.ts";
 import { admit } from "./guard.ts";
@@ -41,6 +42,7 @@ export function createAdminApp(source: AdminSource, listings: Listings = new Lis
   addRetained(app, source, listings);
   addPublish(app, source);
   addReload(app, source);
+  addAcl(app, source);
   app.all("/api/*", () => {
     throw notFound();
   });

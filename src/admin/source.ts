@@ -14,6 +14,26 @@ export type ReloadAnswer =
   }
   | { readonly mistakes: readonly Mistake[] };
 
+/** Whether a client may read or write a topic, and which rule says so. */
+export interface AclAnswer {
+  /** Its port or path; undefined: all listeners answer the same. */
+  readonly listener?: string;
+  readonly allowed: boolean;
+  /** Null: no `acl_file` is set. */
+  readonly file: string | null;
+  /** Undefined: no rule decided. */
+  readonly line?: number;
+  readonly because: string;
+}
+
+/** What is asked of {@linkcode AdminSource.explainAcl}. */
+export interface AclQuestion {
+  readonly clientId: string;
+  readonly userName: string | undefined;
+  readonly topic: string;
+  readonly action: "read" | "write";
+}
+
 /** What the HTTP interface shows and does; given to it by whoever starts it. */
 export interface AdminSource {
   /** Null while the store is still being read. */
@@ -24,6 +44,7 @@ export interface AdminSource {
   configuration(): readonly { name: string; value: unknown; origin: string }[];
   /** Reads the configuration's files anew; null: it stands in none. */
   reload(): Promise<ReloadAnswer> | null;
+  explainAcl(question: AclQuestion): readonly AclAnswer[];
   readonly version: string;
   /** Bearer token that every request but /healthz, /readyz and /version needs; null: none. */
   readonly token: string | null;

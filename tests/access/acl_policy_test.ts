@@ -12,7 +12,10 @@ function policy(file: string, refuseHopelessSubscriptions = false) {
   const notices: string[] = [];
   const { value } = parseAclFile(new TextEncoder().encode(file), "F");
   const notice = (text: string) => void notices.push(text);
-  return { notices, policy: new AclPolicy(value, { refuseHopelessSubscriptions, notice }) };
+  return {
+    notices,
+    policy: new AclPolicy(value, { file: "acl", refuseHopelessSubscriptions, notice }),
+  };
 }
 
 function subscribe(to: AclPolicy, filter: string) {

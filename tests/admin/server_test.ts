@@ -10,6 +10,8 @@ function starting(source: Partial<AdminSource> = {}): AdminSource {
     broker: () => null,
     readiness: () => ({ ready: false, reason: "starting" }),
     configuration: () => [],
+    reload: () => null,
+    explainAcl: () => [],
     version: "1.2.3",
     token: null,
     webSocket: null,

@@ -63,6 +63,7 @@ export class Admin {
       readiness: () => ({ ready: true, reason: "" }),
       configuration: () => [],
       reload: () => null,
+      explainAcl: () => [],
       version: "1.2.3",
       token: null,
       webSocket: null,
