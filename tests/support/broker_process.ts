@@ -20,6 +20,8 @@ export interface BrokerProcessOptions {
   readonly cwd?: string;
   /** A program and its arguments that start the broker in its own place, such as `prlimit`. */
   readonly through?: readonly string[];
+  /** Set in its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A broker as a child process. Disposing of it ends it, whatever it does. */
@@ -52,7 +54,7 @@ export class BrokerProcess implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
       // What the machine happens to have set must not change what is tested.
-      env: { MOSQUITTO_PERSISTENCE_LOCATION: "", NO_COLOR: "1" },
+      env: { MOSQUITTO_PERSISTENCE_LOCATION: "", NO_COLOR: "1", ...options.env },
     }).spawn();
     return new BrokerProcess(child, options.port);
   }
@@ -71,7 +73,7 @@ export class BrokerProcess implements AsyncDisposable {
       Deno.writeTextFileSync(file, configurationText(port, options.configuration ?? []));
       const broker = BrokerProcess.spawn({ ...options, port, args: options.args ?? ["-c", file] });
       try {
-        await broker.line(/ running$/);
+        await broker.line(/ running(?:"\})?$/);
         return broker;
       } catch (error) {
         await broker[Symbol.asyncDispose]();
