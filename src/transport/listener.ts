@@ -236,6 +236,7 @@ export class Listener {
     if (secure !== null) {
       const secured = await secure(stream, address);
       stream = secured.stream;
+      arriving.wrap(stream);
       peer = { ...peer, ...secured.info };
     }
     if (peer?.tlsVersion !== undefined && peer.cipher !== undefined) {
@@ -282,7 +283,7 @@ export class Listener {
     this.#isClosed = true;
     for (const wake of this.#wakes) wake();
     this.#pending.wake();
-    for (const socket of this.#sockets) socket.close();
+    for (const { listener } of this.#sockets) listener.close();
     for (const arriving of this.#arriving) arriving.destroy();
     await this.#accepting;
   }

@@ -15,11 +15,10 @@ export interface ListenAt {
 
 /** A socket that listens. */
 export interface ListeningSocket {
+  /** Closing it removes the file of a Unix domain socket. */
   readonly listener: Deno.Listener<Deno.Conn, Deno.Addr>;
   /** On an IPv6 socket IPv4 clients arrive, too: whether they are let in. */
   readonly takesIpv4: boolean;
-  /** Listens no more, and leaves nothing behind. */
-  close(): void;
 }
 
 type Log = (type: "information" | "warning", text: string) => void;
@@ -54,12 +53,7 @@ function openUnix(path: string, log: Log): ListeningSocket {
   try {
     const listener = Deno.listen({ transport: "unix", path });
     log("information", `Opening unix listen socket on path ${path}.`);
-    const own = fileAt(path);
-    const close = () => {
-      listener.close();
-      removeOwn(path, own);
-    };
-    return { listener, takesIpv4: true, close };
+    return { listener, takesIpv4: true };
   } finally {
     Deno.umask(before);
   }
@@ -78,21 +72,6 @@ function removeStale(path: string): void {
   Deno.removeSync(path);
 }
 
-/** Unless another broker has put its own there since. */
-function removeOwn(path: string, own: string): void {
-  try {
-    if (fileAt(path) === own) Deno.removeSync(path);
-  } catch {
-    // Gone, or in a directory that this account may not change any more: the next start removes it.
-  }
-}
-
-/** Tells one file from another that takes its place; inodes are used again. */
-function fileAt(path: string): string {
-  const { dev, ino, birthtime } = Deno.lstatSync(path);
-  return `${dev} ${ino} ${birthtime?.getTime()}`;
-}
-
 interface Address {
   readonly hostname: string;
   readonly takesIpv4: boolean;
@@ -106,7 +85,7 @@ function openAll(addresses: readonly Address[], port: number, log: Log): Listeni
     for (const { hostname, takesIpv4 } of addresses) {
       try {
         const listener = Deno.listen({ hostname, port });
-        sockets.push({ listener, takesIpv4, close: () => listener.close() });
+        sockets.push({ listener, takesIpv4 });
         port = listener.addr.port;
       } catch (error) {
         // A name may have addresses of a family that this machine does not speak.
@@ -121,7 +100,7 @@ function openAll(addresses: readonly Address[], port: number, log: Log): Listeni
     if (sockets.length === 0) throw firstError;
     return sockets;
   } catch (error) {
-    for (const socket of sockets) socket.close();
+    for (const { listener } of sockets) listener.close();
     throw error;
   }
 }
