@@ -18,14 +18,13 @@ export class Backoff {
 
   /** The delays grow. */
   get grows(): boolean {
-    return this.#settings.capSeconds !== null;
+    return this.#settings.capSeconds > this.#settings.baseSeconds;
   }
 
   /** Whole milliseconds until the next attempt. */
   nextMs(): number {
     const { baseSeconds, capSeconds } = this.#settings;
     const baseMs = baseSeconds * 1000;
-    if (capSeconds === null) return baseMs;
     const drawn = baseMs + Math.floor(this.#chance() * (3 * this.#lastMs - baseMs));
     return this.#lastMs = Math.min(capSeconds * 1000, drawn);
   }

@@ -19,11 +19,10 @@ export interface BridgeTopic {
   readonly remotePrefix: string;
 }
 
-/** How long a bridge waits before it connects again. */
+/** How long a bridge waits before it connects again: a constant time if base and cap are equal. */
 export interface BridgeBackoff {
   readonly baseSeconds: number;
-  /** Null: always the base. Otherwise by chance between base and this. */
-  readonly capSeconds: number | null;
+  readonly capSeconds: number;
   /** A connection that has lasted this long begins with the base again. */
   readonly stableSeconds: number;
 }
@@ -38,13 +37,12 @@ export interface BridgeTls {
   /** The host name is not compared with the certificate. */
   readonly insecure: boolean;
   readonly alpn: string;
-  /** The only version; empty: 1.2 and newer. */
-  readonly version: string;
+  readonly minimumVersion: "tlsv1.1" | "tlsv1.2" | "tlsv1.3";
   readonly ciphers: string;
   readonly ciphersTls13: string;
   readonly requireOcsp: boolean;
   /** A pre-shared key in place of certificates. */
-  readonly psk: { readonly identity: string; readonly key: string } | null;
+  readonly psk: { readonly identity: string; readonly key: Uint8Array } | null;
 }
 
 /** One bridge as it was configured; empty strings stand for what was not given. */

@@ -1,5 +1,5 @@
 /** From the text of a bridge's options to their values, with Mosquitto's words for what is wrong. */
-import type { BridgeTopic, Endpoint } from "./option_row.ts";
+import type { BridgeTopic, RemoteAddress } from "./option_row.ts";
 import { parseInteger, type Reading, unread } from "./reading.ts";
 
 const DEFAULT_PORT = 1883;
@@ -7,11 +7,20 @@ const RESTART_MAXIMUM = 3600;
 const CAP_MAXIMUM = 7200;
 const DIRECTIONS = ["out", "in", "both"] as const;
 
-/** `host[:port] …`: the last colon separates the port, so that IPv6 is written `::1:1883` or `[::1]`. */
+/** `host[:port] …` or URLs of WebSockets: the last colon separates the port, so that IPv6 is written `::1:1883` or `[::1]`. */
 export function readAddresses(words: readonly string[]): Reading {
-  const addresses: Endpoint[] = [];
+  const addresses: RemoteAddress[] = [];
   for (const word of words) {
     if (word.startsWith("#")) break;
+    if (/^wss?:\/\//.test(word)) {
+      const url = URL.parse(word);
+      if (url === null) {
+        return { message: `Invalid 'address' value (${word}).`, hint: "write ws://HOST:PORT/PATH" };
+      }
+      const port = Number(url.port) || (url.protocol === "wss:" ? 443 : 80);
+      addresses.push({ address: url.hostname.replace(/^\[(.*)\]$/, "$1"), port, url: url.href });
+      continue;
+    }
     const [, host, portText] = /^(\[[^\]]*\]|.*(?=:)|[^:]*)(?::([^:]*))?$/.exec(word) ?? [];
     const port = portText === undefined ? DEFAULT_PORT : parseInteger(portText) ?? 0;
     const address = host?.replace(/^\[(.*)\]$/, "$1") ?? "";

@@ -1,5 +1,6 @@
 import type { Check, Notice } from "./check.ts";
 import { placeText } from "../mistake.ts";
+import { bridgeMistakes } from "./bridge_settings.ts";
 import type { OptionRow, OptionValue } from "./option_row.ts";
 import { camelCase } from "./option_row.ts";
 import {
@@ -85,6 +86,9 @@ export function conclude(
   const bridges = check.bridges.map((bridge, index) =>
     bridgeValues(bridge, `bridge[${index}].`, origins)
   );
+  for (const mistake of bridgeMistakes(bridges)) {
+    check.mistake(mistake, mistake.message, mistake.hint);
+  }
   const plugins = check.plugins.all;
   const notices = check.notices.map(noticeText);
   const written = check.filledIn.written();

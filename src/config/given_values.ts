@@ -64,7 +64,7 @@ function textsOf(row: Given, value: unknown): string[] | undefined {
           value.every(({ port = 0, address }) =>
             isNumber(port) && typeof address === "string" && !/[\s#]/.test(address)
           )
-        ? [value.map(({ port = 1883, address }) => `${address}:${port}`).join(" ")]
+        ? [value.map(({ port = 1883, address, url }) => url ?? `${address}:${port}`).join(" ")]
         : undefined;
     case "backoff": {
       const { baseSeconds, capSeconds = baseSeconds, stableSeconds = 0 } = fieldsOf(value);

@@ -170,6 +170,12 @@ export interface Endpoint {
   readonly address: string;
 }
 
+/** Where a bridge connects to. */
+export interface RemoteAddress extends Endpoint {
+  /** `ws://…` or `wss://…`, if it speaks MQTT over WebSocket. */
+  readonly url?: string;
+}
+
 /** What a bridge shares: `localPrefix + pattern` here is `remotePrefix + pattern` there. */
 export interface BridgeTopic {
   /** A Topic Filter; empty if the prefixes are two complete Topic Names. */
@@ -206,7 +212,7 @@ export type ValueOf<Row extends OptionRow> = Row extends { kind: "bool" } ? bool
   : Row extends { kind: "texts" } ? readonly string[]
   : Row extends { kind: "versions" } ? readonly ProtocolVersion[]
   : Row extends { kind: "endpoint" } ? Endpoint | null
-  : Row extends { kind: "addresses" } ? readonly Endpoint[]
+  : Row extends { kind: "addresses" } ? readonly RemoteAddress[]
   : Row extends { kind: "topics" } ? readonly BridgeTopic[]
   : Row extends { kind: "backoff" } ? Backoff
   : Row extends { kind: "probes" } ? Probes | null
@@ -224,7 +230,7 @@ export type OptionValue =
   | readonly string[]
   | readonly ProtocolVersion[]
   | Endpoint
-  | readonly Endpoint[]
+  | readonly RemoteAddress[]
   | readonly BridgeTopic[]
   | Backoff
   | Probes

@@ -29,7 +29,7 @@ export const defaultBridge: BridgeSettings = {
   startType: "automatic",
   idleTimeoutSeconds: 60,
   threshold: 10,
-  backoff: { baseSeconds: 5, capSeconds: null, stableSeconds: 0 },
+  backoff: { baseSeconds: 5, capSeconds: 5, stableSeconds: 0 },
   roundRobin: false,
   tryPrivate: true,
   protocolVersion: 4,
