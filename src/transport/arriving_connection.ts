@@ -13,7 +13,8 @@ interface Served extends Endpoint {
 /** A socket from its accept to its CONNECT: first its handshakes, then a link. */
 export class ArrivingConnection implements Pending {
   readonly sinceMs: number;
-  readonly #raw: ByteStream;
+  /** The socket, or what its handshakes have made of it: closing that closes the socket. */
+  #stream: ByteStream;
   #timeoutMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -21,7 +22,7 @@ export class ArrivingConnection implements Pending {
   #served: Served | null = null;
 
   constructor(raw: ByteStream, nowMs: number) {
-    this.#raw = raw;
+    this.#stream = raw;
     this.sinceMs = nowMs;
   }
 
@@ -47,6 +48,12 @@ export class ArrivingConnection implements Pending {
     if (!this.#isClosed) this.#timer = setTimeout(() => this.destroy(), this.#timeoutMs);
   }
 
+  /** A handshake has put a stream around the socket, which holds keys and memory until it is closed. */
+  wrap(stream: ByteStream): void {
+    this.#stream = stream;
+    if (this.#isClosed) this.#close();
+  }
+
   /** The handshakes are done. Whoever serves the connection also looks at its time. */
   serve(link: StreamLink, served: Served): void {
     clearTimeout(this.#timer);
@@ -68,8 +75,12 @@ export class ArrivingConnection implements Pending {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#close();
+  }
+
+  #close() {
     try {
-      this.#raw.close();
+      this.#stream.close();
     } catch {
       // Closed by whoever the handshake had handed it to.
     }
