@@ -57,7 +57,7 @@ Deno.test("a thousand handshakes that stay half open keep no good client out", a
   await eventually(() => waiting.size === COUNT, () => `${waiting.size} handshakes are waiting`);
 
   for (let index = 0; index < 20; index++) {
-    const { stream } = await dialTls(client, port);
+    const stream = await dialTls(client, port);
     await stream.write(Uint8Array.of(index));
     const buffer = new Uint8Array(1);
     assert.equal(await stream.read(buffer), 1);

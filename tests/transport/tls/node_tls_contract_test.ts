@@ -7,10 +7,10 @@ for (const version of VERSIONS) {
   transportContract({
     name: `the runtime's TLS, ${version}`,
     open: (broker) =>
-      Promise.resolve(openTlsTransport(
+      openTlsTransport(
         broker,
         nodeTlsEngine.serverContext({ ...server, ...only(version) }),
         nodeTlsEngine.clientContext({ cafile }),
-      )),
+      ),
   });
 }

@@ -1,50 +1,47 @@
 import type { Broker } from "../../../src/broker/broker.ts";
+import type { HttpOptions } from "../../../src/transport/http_exchange.ts";
+import { Listener } from "../../../src/transport/listener.ts";
 import type { ByteStream } from "../../../src/transport/stream_link.ts";
-import { StreamLink } from "../../../src/transport/stream_link.ts";
 import type { SecureStream, TlsContext } from "../../../src/transport/tls/tls_engine.ts";
+import { tlsSecure } from "../../../src/transport/tls/tls_secure.ts";
 import { PATIENCE_MS } from "../../support/broker_process.ts";
-import { defaultListener } from "../../support/world.ts";
 import type { OpenTransport } from "../contract.ts";
+import { listenerOptions } from "../listener_options.ts";
 
-/** Takes connections over TLS and gives them to the core, as a listener does. */
-export function openTlsTransport(
+/** A TLS listener that has started, on a free port. */
+export async function startTlsListener(
+  broker: Broker,
+  context: TlsContext,
+  http: HttpOptions | null = null,
+): Promise<Listener> {
+  const secure = tlsSecure({
+    context: () => context,
+    timeoutMs: PATIENCE_MS,
+    log: (type, text) => broker.log(type, text),
+  });
+  const options = { ...listenerOptions(), noDelay: true, secure, http };
+  const listener = await Listener.open(options, () => {});
+  listener.start(broker);
+  return listener;
+}
+
+/** A TLS listener and its clients; the contexts are freed at the end. */
+export async function openTlsTransport(
   broker: Broker,
   server: TlsContext,
   client: TlsContext,
-): OpenTransport {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  const links = new Set<StreamLink>();
-  const handshakes = new Set<Promise<void>>();
-  const host = {
-    bytesSent: (count: number) => void (broker.counters.bytesSent += count),
-    linkClosed: (link: StreamLink) => void links.delete(link),
-    fault: (error: unknown, doing: string) => broker.fault(error, doing),
-  };
-  const take = async (raw: Deno.TcpConn) => {
-    raw.setNoDelay(true);
-    const stream = server.secure(raw);
-    await stream.handshake(PATIENCE_MS);
-    const link = new StreamLink(stream, "somebody", host);
-    links.add(link);
-    void link.run(broker.accept(link, { ...defaultListener, port }));
-  };
-  const accepting = (async () => {
-    for await (const raw of listener) {
-      const handshake: Promise<void> = take(raw).finally(() => handshakes.delete(handshake));
-      handshakes.add(handshake);
-    }
-  })();
+  http: HttpOptions | null = null,
+  wrap: (stream: ByteStream) => ByteStream | Promise<ByteStream> = (stream) => stream,
+): Promise<OpenTransport> {
+  const listener = await startTlsListener(broker, server, http);
   return {
     get connections() {
-      return links.size;
+      return listener.connections;
     },
-    dial: async () => (await dialTls(client, port)).stream,
+    dial: async () => await wrap(await dialTls(client, listener.port)),
     close: async () => {
-      listener.close();
-      await accepting;
-      await Promise.all(handshakes);
-      for (const link of [...links]) link.destroy();
+      await listener.close();
+      await listener.drain(0);
       server.free();
       client.free();
     },
@@ -56,10 +53,10 @@ export async function dialTls(
   context: TlsContext,
   port: number,
   hostName = "localhost",
-): Promise<{ stream: SecureStream & ByteStream; raw: Deno.TcpConn }> {
+): Promise<SecureStream> {
   const raw = await Deno.connect({ hostname: "127.0.0.1", port });
   raw.setNoDelay(true);
   const stream = context.secure(raw, hostName);
   await stream.handshake(PATIENCE_MS);
-  return { stream, raw };
+  return stream;
 }
