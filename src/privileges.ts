@@ -14,7 +14,7 @@ export class PrivilegesError extends Error {
  * taken or the start fails.
  */
 export class Privileges {
-  readonly #account: Account | null;
+  #account: Account | null;
   readonly #isGiven: boolean;
   /** Directories that are to be the store's and were not there before. */
   readonly #missing: readonly string[];
@@ -59,32 +59,40 @@ export class Privileges {
   };
 
   /**
-   * Gives the store to the account and becomes it, for good. Returns a line for the log if the broker
-   * stays root instead.
+   * Gives the store's directory to the account. Returns a line for the log if the broker stays root
+   * because the account could not reach it.
    *
    * @throws {PrivilegesError}
    */
-  drop(storeDirectory: string | null): string | null {
+  prepare(storeDirectory: string | null): string | null {
     const account = this.#account;
-    if (account === null) return null;
-    if (storeDirectory !== null) {
-      for (const directory of this.#missing) {
-        Deno.chownSync(directory, account.uid, account.gid);
-      }
-      handOver(storeDirectory, account);
-      const closed = as(account, () => closedStore(storeDirectory));
-      if (closed !== null) {
-        const text = `${closed} is closed to the account ${nameOf(account)}`;
-        if (!this.#isGiven) return staysRoot(text);
-        throw new PrivilegesError(`Error: ${text}; give it to that account, or set 'user root'.`);
-      }
+    if (account === null || storeDirectory === null) return null;
+    for (const directory of this.#missing) Deno.chownSync(directory, account.uid, account.gid);
+    handOver(storeDirectory, account);
+    const closed = as(account, () => closedStore(storeDirectory));
+    if (closed === null) return null;
+    const text = `${closed} is closed to the account ${nameOf(account)}`;
+    if (this.#isGiven) {
+      throw new PrivilegesError(`Error: ${text}; give it to that account, or set 'user root'.`);
     }
+    this.#account = null;
+    return staysRoot(text);
+  }
+
+  /**
+   * Gives what the opening of the store has made to the account and becomes it, for good.
+   *
+   * @throws {PrivilegesError}
+   */
+  drop(storeDirectory: string | null): void {
+    const account = this.#account;
+    if (account === null) return;
+    if (storeDirectory !== null) handOver(storeDirectory, account);
     try {
       become(account);
     } catch (error) {
       throw new PrivilegesError(error instanceof Error ? error.message : String(error));
     }
-    return null;
   }
 }
 
@@ -103,11 +111,11 @@ function closedOf({ global }: Configuration, file: string | undefined): string |
   return null;
 }
 
-/** What this process cannot write of a store that is open. */
+/** What this process cannot write of a store: its lock is there before all else. */
 function closedStore(directory: string): string | null {
-  for (const name of ["data.mdb", "state", "broker.lock"]) {
+  for (const name of ["broker.lock", "data.mdb", "state"]) {
     const path = `${directory}/${name}`;
-    if (!opens(() => Deno.openSync(path, { read: true, write: true }))) return path;
+    if (exists(path) && !opens(() => Deno.openSync(path, { read: true, write: true }))) return path;
   }
   return null;
 }

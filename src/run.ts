@@ -59,7 +59,12 @@ class Process {
   readonly #asked: Extract<Arguments, { action: "run" }>;
   readonly #configuration: Configuration;
   readonly #load: () => Loaded;
-  readonly #service = new ServiceManager(Deno.env.toObject());
+  // By their names: the right to read all of the environment is not asked for.
+  readonly #service = new ServiceManager({
+    NOTIFY_SOCKET: Deno.env.get("NOTIFY_SOCKET"),
+    WATCHDOG_USEC: Deno.env.get("WATCHDOG_USEC"),
+    WATCHDOG_PID: Deno.env.get("WATCHDOG_PID"),
+  });
   #log: Log | null = null;
   #pidFile: PidFile | null = null;
   #removeSignals = () => {};
@@ -109,11 +114,12 @@ class Process {
       observer: null,
       load: file === undefined ? null : this.#load,
       openLog: openLogOf,
-      opened: (storeDirectory) => {
+      portsOpened: (storeDirectory) => {
         this.#writePidFile();
-        const warning = privileges.drop(storeDirectory);
+        const warning = privileges.prepare(storeDirectory);
         if (warning !== null) log.log("warning", warning);
       },
+      opened: (storeDirectory) => privileges.drop(storeDirectory),
       onFatal: (error) => {
         log.log("error", `Error: ${error.message}`);
         log.close();

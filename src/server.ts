@@ -36,11 +36,13 @@ export interface ServerOptions {
   /** Opens a log as options of it say that have changed. */
   openLog?(values: LogValues): OpenedLog;
   /**
-   * Ports and store are open, nobody is served yet: privileges can be dropped. What it throws ends the
-   * start.
+   * Locked is the store, which is untouched, and the ports are open: a place for what a start may fail
+   * of, by throwing, without having changed anything.
    *
    * @param storeDirectory null without persistence
    */
+  portsOpened?(storeDirectory: string | null): void;
+  /** The store is open as well, nobody is served yet: privileges can be dropped. It may throw. */
   opened?(storeDirectory: string | null): void;
   /** Nothing more can be kept: whoever runs the process ends it. */
   onFatal(error: Error): void;
@@ -153,6 +155,7 @@ export class Server {
     try {
       listeners = await openListeners(configuration, source, log);
       admin = await openAdmin(configuration, source, log);
+      options.portsOpened?.(lock?.directory ?? null);
       store = lock === null ? new MemoryStore() : await openStore(configuration, lock, log);
     } catch (error) {
       lock?.abandon();

@@ -1,4 +1,4 @@
-import { lstatSync } from "node:fs";
+import { lchownSync, lstatSync } from "node:fs";
 import { cString, libc } from "./libc.ts";
 
 /** Whom the process runs as after its start as root. */
@@ -85,29 +85,25 @@ export function as<T>(account: Account, act: () => T): T {
 }
 
 /**
- * Gives a directory and the files in it to the account, as far as they are root's: those of a first start
- * or of a run as root. What is neither a plain file nor the directory, and what has a second name, is
- * left alone: it could be a trap.
+ * Gives a directory with what is in it to the account, as far as it is root's: what a first start or a
+ * run as root has made. A link, and a file with a second name, are left alone: they could be traps.
  */
 export function handOver(directory: string, account: Account): void {
-  giveOwned(directory, account, (info) => info.isDirectory());
+  const give = (path: string, uid: number) => {
+    if (uid === 0) lchownSync(path, account.uid, account.gid);
+  };
+  give(directory, lstatSync(directory).uid);
   for (const { name } of Deno.readDirSync(directory)) {
-    giveOwned(`${directory}/${name}`, account, (info) => info.isFile() && info.nlink === 1);
+    const path = `${directory}/${name}`;
+    const info = lstatSync(path);
+    if (info.isDirectory()) handOver(path, account);
+    else if (info.isFile() && info.nlink === 1) give(path, info.uid);
   }
 }
 
 /** How messages call it. */
 export function nameOf({ name, uid }: Account): string {
   return name === null ? `uid ${uid}` : `'${name}'`;
-}
-
-function giveOwned(
-  path: string,
-  account: Account,
-  isFit: (info: NonNullable<ReturnType<typeof lstatSync>>) => boolean,
-) {
-  const info = lstatSync(path);
-  if (info.uid === 0 && isFit(info)) Deno.chownSync(path, account.uid, account.gid);
 }
 
 /** 0 is "leave it"; undefined: no number. */
