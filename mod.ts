@@ -66,8 +66,14 @@ function isServed(): boolean {
   if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") {
     return Deno.args.length === 0;
   }
-  const words = Deno.readTextFileSync(path).split("\0").slice(1);
-  return words.find((word) => !word.startsWith("-")) === "serve";
+  try {
+    const words = Deno.readTextFileSync(path).split("\0").slice(1);
+    return words.find((word) => !word.startsWith("-")) === "serve";
+  } catch (error) {
+    // Whatever may be read: what lies in /proc is for those alone who may do everything.
+    if (error instanceof Deno.errors.NotCapable) return Deno.args.length === 0;
+    throw error;
+  }
 }
 
 if (import.meta.main && !isServed()) {

@@ -38,6 +38,8 @@ export interface Configuration {
    * as it is written there: it is shown in place of such a value.
    */
   readonly written: ReadonlyMap<string, string>;
+  /** The files and directories that it was read from. */
+  readonly filesRead: readonly string[];
   /** Lines for the log: what was taken otherwise than written, what is deprecated, what has no effect. */
   readonly notices: readonly string[];
 }
@@ -92,7 +94,10 @@ export function conclude(
   const plugins = check.plugins.all;
   const notices = check.notices.map(noticeText);
   const written = check.filledIn.written();
-  return { global, listeners, bridges, plugins, localOnly, origins, written, notices };
+  return {
+    ...{ global, listeners, bridges, plugins, localOnly, origins, written, notices },
+    filesRead: [],
+  };
 }
 
 function noticeText({ text, place }: Notice): string {

@@ -36,12 +36,28 @@ export function readConfiguration(
   { file, variable, ...overrides }: LoadArguments,
   files: ConfigurationFiles = diskFiles,
 ): { readonly check: Check; readonly configuration: Configuration } {
-  const check = new Check(variable === undefined ? undefined : sourcesOf(variable, files));
+  const read = new Set<string>();
+  const recorded = recording(files, read);
+  const check = new Check(variable === undefined ? undefined : sourcesOf(variable, recorded));
   if (file !== undefined) {
-    if (file.toLowerCase().endsWith(".ini")) readIni(file, files, check);
-    else readMosquittoConf(file, files, check);
+    if (file.toLowerCase().endsWith(".ini")) readIni(file, recorded, check);
+    else readMosquittoConf(file, recorded, check);
   }
-  return { check, configuration: conclude(check, overrides) };
+  return { check, configuration: { ...conclude(check, overrides), filesRead: [...read] } };
+}
+
+/** The same files; what is asked of them is noted in `read`. */
+function recording(files: ConfigurationFiles, read: Set<string>): ConfigurationFiles {
+  return {
+    read(path) {
+      read.add(path);
+      return files.read(path);
+    },
+    list(directory) {
+      read.add(directory);
+      return files.list(directory);
+    },
+  };
 }
 
 function sourcesOf(

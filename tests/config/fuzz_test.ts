@@ -71,10 +71,11 @@ Deno.test("any text as admin_token in quotes comes back from INI", () => {
 Deno.test("any command line gives an answer", () => {
   const word = fc.oneof(
     fc.constantFrom("-c", "-p", "-v", "-q", "--test-config", "check-config", "1883", "a.conf"),
+    fc.constantFrom("config", "show", "--json", "acl", "explain", "passwd", "--expand-env"),
     fc.string(),
   );
   fc.assert(fc.property(fc.array(word, { maxLength: 30 }), (words) => {
-    assert(["run", "check", "help", "version", "refuse"].includes(parseArguments(words).action));
+    assert.equal(typeof parseArguments(words).action, "string");
   }));
 });
 
