@@ -24,6 +24,7 @@ export function settingsOf({ global }: Configuration): Settings {
     persistentClientExpiration: global.persistentClientExpiration,
     connectTimeoutSeconds: global.connectTimeout,
     globalMaxClients: limit(global.globalMaxClients),
+    memoryLimit: global.memoryLimit,
     clientidPrefix: global.clientidPrefixes,
     clientRate: { messages: global.clientMessageRate, bytes: global.clientByteRate },
     userRate: { messages: global.userMessageRate, bytes: global.userByteRate },

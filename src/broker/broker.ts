@@ -43,6 +43,7 @@ import { Control } from "./control.ts";
 import { Congestion } from "./congestion.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
 import { LoginFailures } from "./login_failures.ts";
+import { MemoryLimit } from "./memory_limit.ts";
 import { Messages } from "./messages.ts";
 import { Rates } from "./rates.ts";
 import { restore, type Restored } from "./restore.ts";
@@ -125,6 +126,7 @@ export class Broker implements Host {
   readonly #congestion = new Congestion(this.#deadlines);
   readonly #commits: CommitPolicy;
   readonly #rates = new Rates();
+  readonly #memory: MemoryLimit;
   readonly #loginFailures = new LoginFailures();
   readonly #messages: Messages;
   readonly #control = new Control(this);
@@ -158,7 +160,12 @@ export class Broker implements Host {
       nextTurn: (run) => ports.nextTurn(run),
       beginTurn: () => this.#beginTurn(),
     });
-    this.#messages = new Messages(this, this.tree, this.retained);
+    this.#messages = new Messages(
+      this,
+      this.tree,
+      this.retained,
+      (bytes) => this.#memory.copied(bytes),
+    );
     this.sessions = new Sessions(
       this,
       this.tree,
@@ -166,6 +173,8 @@ export class Broker implements Host {
       this.#deadlines,
       (session) => this.#publishWill(session),
     );
+    const { sessions, connections } = this;
+    this.#memory = new MemoryLimit({ messages: this.#messages, sessions, connections });
     this.#sys = new SysTopics(ports.version, (topic, value) => this.#publishSys(topic, value));
   }
 
@@ -574,6 +583,10 @@ export class Broker implements Host {
   }
 
   // Host: messages
+
+  get isOutOfMemory(): boolean {
+    return this.#memory.isExceeded(this.settings.memoryLimit, this.nowMs);
+  }
 
   hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean {
     return this.#messages.hasRoomFor(publish, topic, publisher);

@@ -15,6 +15,7 @@ export class Messages {
   readonly #host: Host;
   readonly #tree: SubscriptionTree<Receiver>;
   readonly #retained: RetainedMessages;
+  readonly #copied: (bytes: number) => void;
   /** The lasting copy of the message that is routed now, and its publisher. */
   #stored: StoredMessage | null = null;
   #publisher: Session | null = null;
@@ -22,7 +23,14 @@ export class Messages {
   #keptCount = 0;
   #keptBytes = 0;
 
-  constructor(host: Host, tree: SubscriptionTree<Receiver>, retained: RetainedMessages) {
+  /** @param copied told the size of each copy that is made, to wait */
+  constructor(
+    host: Host,
+    tree: SubscriptionTree<Receiver>,
+    retained: RetainedMessages,
+    copied: (bytes: number) => void,
+  ) {
+    this.#copied = copied;
     this.#host = host;
     this.#tree = tree;
     this.#retained = retained;
@@ -94,6 +102,7 @@ export class Messages {
   }
 
   store(publish: Publish, topic: Topic, publisher: Session | null): StoredMessage {
+    this.#copied(publish.size);
     const seconds = publish.messageExpirySeconds;
     return new StoredMessage({
       topic,

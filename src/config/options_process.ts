@@ -49,8 +49,11 @@ export const PROCESS_OPTIONS = [
     maximum: Number.MAX_SAFE_INTEGER,
     default: 0,
     unit: "bytes; 0 is no limit",
-    status: "later",
-    meaning: "Memory beyond which messages are refused and their senders disconnected.",
+    status: "honoured",
+    meaning:
+      "Memory held for clients beyond which messages are refused, their senders disconnected and nobody new is let in.",
+    differs:
+      "Counts what is held for clients: queues, retained messages, what is unsent. What the program itself takes, some 60 MB, is not counted, nor is a receiver disconnected.",
     reloadable: true,
     since: "1.4.15",
   },

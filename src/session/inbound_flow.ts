@@ -49,6 +49,11 @@ export class InboundFlow {
     this.#session = session;
   }
 
+  /** Of the messages that wait to be released. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get count(): number {
     return this.#received.size;
   }

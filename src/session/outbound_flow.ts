@@ -48,6 +48,11 @@ export class OutboundFlow {
     return this.#queue === null ? 0 : this.#queue.size;
   }
 
+  /** Payload bytes of what waits and of what is in flight and may be sent again. */
+  get heldBytes(): number {
+    return this.#queuedBytes + this.#inflightBytes;
+  }
+
   get queuedBytes(): number {
     return this.#queuedBytes;
   }

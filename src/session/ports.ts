@@ -39,6 +39,8 @@ export interface Settings {
   readonly persistentClientExpiration: number;
   readonly connectTimeoutSeconds: number;
   readonly globalMaxClients: number;
+  /** Bytes that may be held for clients. */
+  readonly memoryLimit: number;
   /** What every Client Identifier must begin with; empty: nothing. */
   readonly clientidPrefix: string;
   /** Retained messages are withheld when their publisher may no longer publish. */
@@ -253,6 +255,8 @@ export interface Host extends OutboxHost {
   ): boolean;
   /** Hands over what a client has published below `$CONTROL/`. */
   control(publish: Publish, topic: Topic, publisher: Session): void;
+  /** More is held for clients than `memory_limit` allows. */
+  readonly isOutOfMemory: boolean;
   /** False: the message would have to be kept, and there is no room for it. */
   hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean;
   /** A lasting copy of a message. */

@@ -103,6 +103,10 @@ export function takePublish(host: Host, connection: Connection, publish: Publish
   if (limit > 0 && publish.payloadLength > limit) {
     return refusePublish(host, connection, publish, topic, Reason.PacketTooLarge);
   }
+  // An empty one may be what makes room: it removes what was retained.
+  if (host.isOutOfMemory && publish.payloadLength > 0) {
+    return connection.disconnect(Reason.QuotaExceeded, { text: "memory_limit exceeded" });
+  }
   const session = connection.session!;
   if (
     (publish.retain || !host.journal.accepting) && !host.hasRoomFor(publish, topic, session)

@@ -35,6 +35,7 @@ export const defaultSettings: Settings = {
   persistentClientExpiration: 0,
   connectTimeoutSeconds: 30,
   globalMaxClients: 0,
+  memoryLimit: 0,
   clientidPrefix: "",
   clientRate: { messages: 0, bytes: 0 },
   userRate: { messages: 0, bytes: 0 },
