@@ -1,7 +1,6 @@
 import type { AdminSource } from "./admin/source.ts";
 import type { Configuration } from "./config/configuration.ts";
-import { camelCase } from "./config/option_row.ts";
-import { findOption } from "./config/options.ts";
+import { configurationEntries } from "./config/entries.ts";
 import type { Server } from "./server.ts";
 import { VERSION } from "./version.ts";
 
@@ -15,14 +14,8 @@ export function adminSource(
   return {
     broker: () => server()?.broker ?? null,
     readiness: () => server()?.readiness() ?? { ready: false, reason: "the broker is starting" },
-    configuration: () => {
-      const { global, listeners, origins } = inForce();
-      return [...origins].map(([name, origin]) => ({
-        name,
-        value: isSecret(name) ? "(secret)" : valueOf(name, global, listeners),
-        origin,
-      }));
-    },
+    configuration: () =>
+      configurationEntries(inForce()).map(({ name, value, origin }) => ({ name, value, origin })),
     version: VERSION,
     get token() {
       return inForce().global.adminToken || null;
@@ -37,20 +30,4 @@ export function adminSource(
       }
       : null,
   };
-}
-
-/** Of `option` or `listener[0].option`. */
-function isSecret(name: string): boolean {
-  return findOption(name.replace(/^listener\[\d+\]\./, ""))?.secret === true;
-}
-
-/** The value of `option` or `listener[0].option`. */
-function valueOf(
-  name: string,
-  global: Configuration["global"],
-  listeners: Configuration["listeners"],
-): unknown {
-  const [, index, option] = /^listener\[(\d+)\]\.(.*)$/.exec(name) ?? [];
-  const values = index === undefined ? global : listeners[Number(index)];
-  return (values as unknown as Record<string, unknown>)[camelCase(option ?? name)];
 }
