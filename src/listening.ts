@@ -79,6 +79,7 @@ export function webSocketSettingsOf({ global, listeners }: Configuration): Liste
     acceptProtocolVersions: [3, 4, 5],
     allowZeroLengthClientid: global.allowZeroLengthClientid,
     autoIdPrefix: global.autoIdPrefix,
+    userNameFrom: "connect",
     useUsernameAsClientid: false,
     mountPoint: "",
     rate: { messages: 0, bytes: 0 },
@@ -203,6 +204,7 @@ async function mayRead(
     clientId: "http-api",
     userName,
     remoteAddress,
+    isCertified: false,
     version: 4,
     listener: { ...listenerSettingsOf(configuration, number), port },
   };

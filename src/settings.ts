@@ -50,6 +50,11 @@ export function listenerSettingsOf(
     acceptProtocolVersions: listener.acceptProtocolVersions,
     allowZeroLengthClientid: listener.allowZeroLengthClientid,
     autoIdPrefix: listener.autoIdPrefix,
+    userNameFrom: listener.useSubjectAsUsername
+      ? "subject"
+      : listener.useIdentityAsUsername
+      ? "identity"
+      : "connect",
     useUsernameAsClientid: listener.useUsernameAsClientid,
     mountPoint: listener.mountPoint,
     rate: { messages: listener.listenerMessageRate, bytes: listener.listenerByteRate },

@@ -232,6 +232,7 @@ function listenerFor(options: BridgeConnectionOptions): ListenerSettings {
     acceptProtocolVersions: [],
     allowZeroLengthClientid: false,
     autoIdPrefix: "",
+    userNameFrom: "connect",
     useUsernameAsClientid: false,
     mountPoint: "",
     rate: { messages: 0, bytes: 0 },

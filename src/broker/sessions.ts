@@ -100,7 +100,7 @@ export class Sessions {
     const present = session !== undefined;
     if (session === undefined) session = this.#add(new Session(this.#host, clientId));
     this.#endAbsence(session);
-    session.userName = connect.userName ?? "";
+    session.userName = connection.identity?.userName ?? "";
     session.version = connect.version;
     session.sessionExpirySeconds = connect.sessionExpirySeconds;
     session.will = connect.will ?? null;
@@ -390,6 +390,7 @@ export class Sessions {
     const identity = known ?? {
       clientId,
       userName: userName === "" ? undefined : userName,
+      isCertified: false,
       remoteAddress: "",
       version: 5,
       listener: receiver.identity!.listener,

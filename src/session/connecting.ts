@@ -12,7 +12,7 @@ import {
 } from "./connect.ts";
 import type { Connection } from "./connection.ts";
 import { MountPoint } from "./mount_point.ts";
-import type { Host, Identity } from "./ports.ts";
+import type { Host, Identity, ListenerSettings, Peer } from "./ports.ts";
 import { OutgoingTopicAliases } from "./topic_aliases.ts";
 
 /** How a connection becomes a client's: CONNECT, the question to `Access`, CONNACK. */
@@ -28,20 +28,28 @@ export function receiveConnect(host: Host, connection: Connection): void {
   host.counters.connects++;
   const refused = refusalOf(connect, settings, connection.listener);
   if (refused !== undefined) return refuseConnect(host, connection, refused);
-  const clientId = clientIdOf(host, connection, connect);
-  if (clientId === undefined) return refuseConnect(host, connection, refusal(Reason.NotAuthorized));
-  if (!clientId.startsWith(settings.clientidPrefix)) {
-    return refuseConnect(host, connection, refusal(Reason.NotAuthorized));
-  }
+  const { listener, link } = connection;
+  const isCertified = listener.userNameFrom !== "connect";
+  const userName = isCertified ? certifiedName(listener, link.peer) : connect.userName;
+  const clientId = clientIdOf(host, listener, connect, userName);
   const identity: Identity = {
-    clientId,
-    userName: connect.userName,
-    remoteAddress: connection.link.remoteAddress,
+    clientId: clientId ?? connect.clientId,
+    userName,
+    isCertified,
+    remoteAddress: link.remoteAddress,
     version: connect.version,
-    listener: connection.listener,
+    listener,
   };
   connection.isBridge = connect.bridge;
   connection.identity = identity;
+  if (isCertified && userName === undefined) {
+    return refuseConnect(host, connection, refusal(Reason.BadUserNameOrPassword));
+  }
+  if (clientId === undefined || !clientId.startsWith(settings.clientidPrefix)) {
+    return refuseConnect(host, connection, refusal(Reason.NotAuthorized));
+  }
+  // The handshake has proven who it is.
+  if (isCertified) return authenticated(host, connection, connect, clientId, Reason.Success);
   const delayMs = host.loginDelayMs(identity);
   if (delayMs === 0) return authenticate(host, connection, connect, identity);
   connection.suspend();
@@ -65,13 +73,25 @@ function authenticate(
   else authenticated(host, connection, connect, clientId, reason);
 }
 
+/** The user name that the handshake has proven; undefined: it has proven none. */
+function certifiedName(
+  { userNameFrom }: ListenerSettings,
+  peer: Peer | null,
+): string | undefined {
+  const name = userNameFrom === "subject"
+    ? peer?.certificateSubject
+    : peer?.certificateName ?? peer?.pskIdentity;
+  return name || undefined;
+}
+
 /** The Client Identifier in force; undefined: it should be the user name, and there is none. */
 function clientIdOf(
   host: Host,
-  { listener }: Connection,
+  listener: ListenerSettings,
   connect: ConnectPacket,
+  userName: string | undefined,
 ): string | undefined {
-  if (listener.useUsernameAsClientid) return connect.userName || undefined;
+  if (listener.useUsernameAsClientid) return userName || undefined;
   return connect.clientId === "" ? host.newClientId(listener.autoIdPrefix) : connect.clientId;
 }
 
@@ -144,7 +164,8 @@ function started(
   clientId: string,
 ) {
   if (connection.logsConnections) {
-    const user = connect.userName === undefined ? "" : `, u'${printable(connect.userName)}'`;
+    const { userName } = connection.identity!;
+    const user = userName === undefined ? "" : `, u'${printable(userName)}'`;
     const clean = connect.cleanStart ? 1 : 0;
     host.log(
       "notice",

@@ -72,6 +72,8 @@ export interface ListenerSettings {
   readonly acceptProtocolVersions: readonly number[];
   readonly allowZeroLengthClientid: boolean;
   readonly autoIdPrefix: string;
+  /** Where user names come from: CONNECT, or the certificate or key that the handshake has proven. */
+  readonly userNameFrom: "connect" | "identity" | "subject";
   /** The user name takes the place of the Client Identifier. */
   readonly useUsernameAsClientid: boolean;
   /** In front of all topics of its clients, who do not see it; empty: nothing. */
@@ -114,6 +116,8 @@ export interface Link {
 export interface Identity {
   readonly clientId: string;
   readonly userName: string | undefined;
+  /** The handshake has proven the user name; no password was asked for. */
+  readonly isCertified: boolean;
   readonly remoteAddress: string;
   readonly version: 3 | 4 | 5;
   /** By which it came, or last came. */

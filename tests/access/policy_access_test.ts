@@ -21,6 +21,7 @@ function identity(userName?: string, number = 0): Identity {
     clientId: "c",
     userName,
     remoteAddress: "127.0.0.1:1",
+    isCertified: false,
     version: 5,
     listener: { ...defaultListener, number },
   };

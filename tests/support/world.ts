@@ -8,7 +8,7 @@ import { hookAccess } from "./access.ts";
 import { Broker, type Observer, type Ports } from "../../src/broker/broker.ts";
 import type { LogType } from "../../src/log.ts";
 import type { Connection } from "../../src/session/connection.ts";
-import type { Access, Link, ListenerSettings, Settings } from "../../src/session/ports.ts";
+import type { Access, Link, ListenerSettings, Peer, Settings } from "../../src/session/ports.ts";
 import type { Durability } from "../../src/store/journal.ts";
 import { MemoryStore } from "../../src/store/memory_store.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -55,6 +55,7 @@ export const defaultListener: ListenerSettings = {
   acceptProtocolVersions: [3, 4, 5],
   allowZeroLengthClientid: true,
   autoIdPrefix: "auto-",
+  userNameFrom: "connect",
   useUsernameAsClientid: false,
   mountPoint: "",
   rate: { messages: 0, bytes: 0 },
@@ -203,7 +204,8 @@ export class FakeClient implements Link {
   readonly version: packets.Version;
   readonly connection: Connection;
   readonly remoteAddress = "127.0.0.1:50000";
-  readonly peer = null;
+  /** What a handshake would have learnt. */
+  peer: Peer | null = null;
   connack: ServerPacket | null = null;
   /** The client takes nothing: the broker's writes do not end. */
   isStuck = false;

@@ -159,7 +159,7 @@ Deno.test(
     }),
 );
 
-Deno.test("without systemd nothing is told and nothing runs on", () => {
+Deno.test("without systemd nothing is told and nothing runs on", async () => {
   const service = new ServiceManager({ WATCHDOG_USEC: "1000" });
   service.ready();
   await service.reloading(() => Promise.resolve());

@@ -23,6 +23,7 @@ export function identity(userName: string | undefined, clientId = "id"): Identit
     clientId,
     userName,
     remoteAddress: "127.0.0.1:50000",
+    isCertified: false,
     version: 5,
     listener: defaultListener,
   };
