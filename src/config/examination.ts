@@ -43,7 +43,9 @@ export function examine(asked: LoadArguments): Finding[] {
     report(severity, place, message, hint) {
       const shown = check.filledIn.hide(place, message);
       const finding = { severity, ...place, message: shown };
-      findings.push(hint === undefined ? finding : { ...finding, hint });
+      findings.push(
+        hint === undefined ? finding : { ...finding, hint: check.filledIn.hide(place, hint) },
+      );
     },
   };
   for (const { text, place = { file, line: 0 } } of check.notices) {

@@ -20,6 +20,8 @@ export interface BrokerProcessOptions {
   readonly cwd?: string;
   /** A program and its arguments that start the broker in its own place, such as `prlimit`. */
   readonly through?: readonly string[];
+  /** What `deno run` allows; without it everything. */
+  readonly permissions?: readonly string[];
   /** Set in its environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -45,7 +47,8 @@ export class BrokerProcess implements AsyncDisposable {
 
   /** Starts a process and does not wait for anything. */
   static spawn(options: BrokerProcessOptions & { port: number; args: readonly string[] }) {
-    const command = ["run", "-A", "--cached-only", PROGRAM, ...options.args];
+    const permissions = options.permissions ?? ["-A"];
+    const command = ["run", ...permissions, "--cached-only", PROGRAM, ...options.args];
     const [program, ...before] = [...options.through ?? [], Deno.execPath()];
     const child = new Deno.Command(program, {
       args: [...before, ...command],
