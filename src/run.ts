@@ -9,8 +9,9 @@ import { Privileges, PrivilegesError } from "./privileges.ts";
 import { AccessFileError } from "./security.ts";
 import { Server } from "./server.ts";
 import { StoreError } from "./store/store.ts";
-import { daemonIsReady, isDaemon } from "./system/daemon.ts";
+import { isDaemon, prepareDaemon } from "./system/daemon.ts";
 import { raiseFileLimit } from "./system/file_limit.ts";
+import { KeyLog } from "./system/key_log.ts";
 import { PidFile } from "./system/pid_file.ts";
 import { ServiceManager } from "./system/service_manager.ts";
 import { installSignals } from "./system/signals.ts";
@@ -67,6 +68,7 @@ class Process {
   });
   #log: Log | null = null;
   #pidFile: PidFile | null = null;
+  #keyLog: KeyLog | null = null;
   #removeSignals = () => {};
 
   constructor(
@@ -83,6 +85,7 @@ class Process {
   async run(): Promise<number> {
     const { file } = this.#asked;
     const configuration = this.#configuration;
+    const daemonIsReady = isDaemon() ? prepareDaemon() : null;
     setUmask();
     const openFiles = raiseFileLimit();
     const privileges = Privileges.choose(configuration, file);
@@ -114,6 +117,7 @@ class Process {
       observer: null,
       load: file === undefined ? null : this.#load,
       openLog: openLogOf,
+      keylog: this.#openKeyLog(),
       portsOpened: (storeDirectory) => {
         this.#writePidFile();
         const warning = privileges.prepare(storeDirectory);
@@ -134,7 +138,7 @@ class Process {
       log.log("information", `Up to ${openFiles} files and connections can be open.`);
     }
     log.log("information", `sabethes version ${VERSION} running`);
-    if (isDaemon()) daemonIsReady();
+    daemonIsReady?.();
     this.#service.ready();
     const status = await ended;
     this.#service.stopping();
@@ -145,9 +149,24 @@ class Process {
   close(): void {
     this.#removeSignals();
     this.#service.close();
+    this.#keyLog?.close();
     const problem = this.#pidFile?.remove() ?? null;
     if (problem !== null) this.#log?.log("warning", `Warning: the pid file stays: ${problem}`);
     this.#log?.close();
+  }
+
+  /** @throws {StartError} */
+  #openKeyLog(): ((line: string) => void) | null {
+    const path = this.#asked.tlsKeylog;
+    if (path === undefined) return null;
+    try {
+      const keyLog = this.#keyLog = KeyLog.open(path);
+      this.#log!.log("warning", `Warning: TLS secrets are written to ${path}.`);
+      return (line) => keyLog.write(line);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new StartError(`Error: --tls-keylog: ${text}`);
+    }
   }
 
   #writePidFile() {

@@ -34,15 +34,38 @@ export function startDaemon(): Promise<number> {
   });
 }
 
-/** The daemon is there: lets go of the terminal and of whoever waits. */
-export function daemonIsReady(): void {
-  const { open, dup2, write, close } = libc();
-  const nowhere = open(new TextEncoder().encode("/dev/null\0"), O_RDWR);
-  for (const descriptor of [0, 1, 2]) dup2(nowhere, descriptor);
-  close(nowhere);
-  write(READY_DESCRIPTOR, new TextEncoder().encode("1"), 1n);
-  close(READY_DESCRIPTOR);
-  Deno.env.delete(MARK);
+/**
+ * To be called before the daemon opens anything. The returned function says that the daemon is there: it
+ * lets go of the terminal and of whoever waits.
+ */
+export function prepareDaemon(): () => void {
+  // The runtime has copies of stdin, stdout and stderr, and it is these that it writes to.
+  const before = descriptors();
+  const standard = new Set([0, 1, 2].map((descriptor) => before.get(descriptor)));
+  const held = [...before].filter(([, target]) => standard.has(target));
+  return () => {
+    const { open, dup2, write, close } = libc();
+    const nowhere = open(new TextEncoder().encode("/dev/null\0"), O_RDWR);
+    for (const [descriptor] of held) dup2(nowhere, descriptor);
+    close(nowhere);
+    write(READY_DESCRIPTOR, new TextEncoder().encode("1"), 1n);
+    close(READY_DESCRIPTOR);
+    Deno.env.delete(MARK);
+  };
+}
+
+/** What is open: descriptor → what it stands for. */
+function descriptors(): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+    try {
+      found.set(Number(name), Deno.readLinkSync(`/proc/self/fd/${name}`));
+    } catch (error) {
+      // That by which the directory is read is closed again.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return found;
 }
 
 /** The command line behind the name of the program. */
