@@ -17,7 +17,6 @@ const SSL = {
   SSL_CTX_new: { parameters: [POINTER], result: POINTER },
   SSL_CTX_free: { parameters: [POINTER], result: VOID },
   SSL_CTX_ctrl: { parameters: [POINTER, I32, I64, POINTER], result: I64 },
-  SSL_CTX_callback_ctrl: { parameters: [POINTER, I32, FUNCTION], result: I64 },
   SSL_CTX_set_options: { parameters: [POINTER, U64], result: U64 },
   SSL_CTX_get_security_level: { parameters: [POINTER], result: I32 },
   SSL_CTX_set_cipher_list: { parameters: [POINTER, BUFFER], result: I32 },
@@ -49,6 +48,7 @@ const SSL = {
   SSL_set_accept_state: { parameters: [POINTER], result: VOID },
   SSL_set_connect_state: { parameters: [POINTER], result: VOID },
   SSL_ctrl: { parameters: [POINTER, I32, I64, BUFFER], result: I64 },
+  SSL_get_SSL_CTX: { parameters: [POINTER], result: POINTER },
   SSL_get0_param: { parameters: [POINTER], result: POINTER },
   SSL_do_handshake: { parameters: [POINTER], result: I32 },
   SSL_read: { parameters: [POINTER, BUFFER, I32], result: I32 },
@@ -61,6 +61,8 @@ const SSL = {
   SSL_CIPHER_get_name: { parameters: [POINTER], result: POINTER },
   SSL_get_verify_result: { parameters: [POINTER], result: I64 },
   SSL_get1_peer_certificate: { parameters: [POINTER], result: POINTER },
+  SSL_get_peer_cert_chain: { parameters: [POINTER], result: POINTER },
+  SSL_get0_verified_chain: { parameters: [POINTER], result: POINTER },
   SSL_get_psk_identity: { parameters: [POINTER], result: POINTER },
   SSL_session_reused: { parameters: [POINTER], result: I32 },
   SSL_get_servername: { parameters: [POINTER, I32], result: POINTER },
@@ -83,6 +85,8 @@ const CRYPTO = {
   ERR_error_string_n: { parameters: [U64, BUFFER, SIZE], result: VOID },
   ERR_clear_error: { parameters: [], result: VOID },
   OPENSSL_sk_new_null: { parameters: [], result: POINTER },
+  OPENSSL_sk_num: { parameters: [POINTER], result: I32 },
+  OPENSSL_sk_value: { parameters: [POINTER, I32], result: POINTER },
   PEM_read_bio_Parameters: { parameters: [POINTER, POINTER], result: POINTER },
   EVP_PKEY_free: { parameters: [POINTER], result: VOID },
   X509_free: { parameters: [POINTER], result: VOID },
@@ -105,6 +109,22 @@ const CRYPTO = {
   X509_VERIFY_PARAM_set1_host: { parameters: [POINTER, BUFFER, SIZE], result: I32 },
   X509_VERIFY_PARAM_set1_ip_asc: { parameters: [POINTER, BUFFER], result: I32 },
   X509_VERIFY_PARAM_set_hostflags: { parameters: [POINTER, U32], result: VOID },
+  ASN1_item_d2i_bio: { parameters: [POINTER, POINTER, POINTER], result: POINTER },
+  EVP_sha1: { parameters: [], result: POINTER },
+  EVP_sha256: { parameters: [], result: POINTER },
+  OCSP_RESPONSE_it: { parameters: [], result: POINTER },
+  OCSP_RESPONSE_free: { parameters: [POINTER], result: VOID },
+  OCSP_BASICRESP_free: { parameters: [POINTER], result: VOID },
+  OCSP_CERTID_free: { parameters: [POINTER], result: VOID },
+  OCSP_response_status: { parameters: [POINTER], result: I32 },
+  OCSP_response_get1_basic: { parameters: [POINTER], result: POINTER },
+  OCSP_basic_verify: { parameters: [POINTER, POINTER, POINTER, U64], result: I32 },
+  OCSP_cert_to_id: { parameters: [POINTER, POINTER, POINTER], result: POINTER },
+  OCSP_resp_find_status: {
+    parameters: [POINTER, POINTER, BUFFER, BUFFER, BUFFER, BUFFER, BUFFER],
+    result: I32,
+  },
+  OCSP_check_validity: { parameters: [POINTER, POINTER, I64, I64], result: I32 },
 } as const;
 
 /** Both libraries, loaded. */
@@ -164,7 +184,6 @@ export const Control = {
   Mode: 33,
   SessionCacheMode: 44,
   SetServerName: 55,
-  OcspCallback: 63,
   OcspType: 65,
   OcspAnswer: 70,
   AutomaticDh: 118,
@@ -197,6 +216,7 @@ export const RFC_2253 = 0x1110317n;
 export const NO_PARTIAL_WILDCARDS = 4;
 
 const encoder = new TextEncoder();
+const REPLACEMENT = "\ufffd";
 
 /** @throws {TypeError} for a text with a NUL, which C would cut. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
@@ -206,7 +226,14 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
 
 /** @throws {TypeError} when it is not UTF-8. */
 export function textAt(pointer: Deno.PointerValue): string | null {
-  return pointer === null ? null : Deno.UnsafePointerView.getCString(pointer);
+  if (pointer === null) return null;
+  const text = Deno.UnsafePointerView.getCString(pointer);
+  if (!text.includes(REPLACEMENT)) return text;
+  // It was read with replacements, unless this character stood there: two names must not become one.
+  const view = new Deno.UnsafePointerView(pointer);
+  const bytes: number[] = [];
+  for (let byte; (byte = view.getUint8(bytes.length)) !== 0;) bytes.push(byte);
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
 }
 
 /** A copy. */

@@ -14,8 +14,9 @@ import {
   ZERO_RETURN,
 } from "./openssl.ts";
 import { type Answering, askedIdentity, setAnswering } from "./openssl_callbacks.ts";
+import { askForOcsp, ocspProblem } from "./ocsp_check.ts";
 import type { OpensslContext } from "./openssl_context.ts";
-import { peerCertificate } from "./peer_certificate.ts";
+import { sessionInfo } from "./session_info.ts";
 import { TlsError } from "./tls_error.ts";
 import type { TlsInfo } from "./tls_options.ts";
 
@@ -50,6 +51,7 @@ export function liveTlsSessions(): number {
 export class TlsSession {
   readonly #sink: CiphertextSink;
   readonly #answering: Answering;
+  readonly #requiresOcsp: boolean;
   /** Null: freed. */
   #ssl: Deno.PointerValue;
   /** The last one whose key was asked for. */
@@ -67,6 +69,7 @@ export class TlsSession {
     const { ssl, crypto } = openssl();
     this.#sink = sink;
     this.#answering = context.facts.answering;
+    this.#requiresOcsp = context.facts.requiresOcsp;
     this.#ssl = ssl.SSL_new(context.pointer);
     assert(this.#ssl !== null, "OpenSSL has memory for a connection");
     live++;
@@ -81,6 +84,7 @@ export class TlsSession {
     if (context.facts.isServer) ssl.SSL_set_accept_state(this.#ssl);
     else {
       if (hostName) this.#expect(hostName, context.facts.checksHostName);
+      if (this.#requiresOcsp) askForOcsp(this.#ssl);
       ssl.SSL_set_connect_state(this.#ssl);
     }
   }
@@ -120,6 +124,7 @@ export class TlsSession {
       throw this.#fail("TLS handshake failed.");
     }
     this.#settle();
+    if (result === 1 && this.#requiresOcsp) this.#checkOcsp();
     return result === 1;
   }
 
@@ -180,16 +185,7 @@ export class TlsSession {
 
   /** After the handshake. */
   info(): TlsInfo {
-    const { ssl } = openssl();
-    const protocol = textAt(ssl.SSL_get_version(this.#ssl))!;
-    return {
-      protocol,
-      cipher: textAt(ssl.SSL_CIPHER_get_name(ssl.SSL_get_current_cipher(this.#ssl)))!,
-      serverName: textAt(ssl.SSL_get_servername(this.#ssl, 0)),
-      alpn: this.#alpn(),
-      pskIdentity: this.#pskIdentity(protocol),
-      certificate: peerCertificate(this.#ssl),
-    };
+    return sessionInfo(this.#ssl, this.#identity);
   }
 
   /** Forgets keys and buffers. */
@@ -216,6 +212,18 @@ export class TlsSession {
       ? crypto.X509_VERIFY_PARAM_set1_ip_asc(parameters, name)
       : crypto.X509_VERIFY_PARAM_set1_host(parameters, name, 0n);
     assert(isSet === 1, "the host name can be checked");
+  }
+
+  /** Nothing of ours has been sent by now. */
+  #checkOcsp() {
+    const { ssl } = openssl();
+    const store = ssl.SSL_CTX_get_cert_store(ssl.SSL_get_SSL_CTX(this.#ssl));
+    const problem = ocspProblem(this.#ssl, store);
+    if (problem === null) return;
+    this.shutdown();
+    this.#failure = new TlsError("TLS handshake failed.", [], problem);
+    this.free();
+    throw this.#failure;
   }
 
   #feed(ciphertext: Uint8Array, length: number) {
@@ -261,30 +269,5 @@ export class TlsSession {
   #releaseUnread() {
     if (this.#unread !== null) returnBuffer(this.#unread);
     this.#unread = null;
-  }
-
-  #alpn(): string | null {
-    const pointer = new BigUint64Array(1), length = new Uint32Array(1);
-    openssl().ssl.SSL_get0_alpn_selected(
-      this.#ssl,
-      new Uint8Array(pointer.buffer),
-      new Uint8Array(length.buffer),
-    );
-    if (length[0] === 0) return null;
-    const name = Deno.UnsafePointerView.getArrayBuffer(
-      Deno.UnsafePointer.create(pointer[0])!,
-      length[0],
-    );
-    return new TextDecoder().decode(name.slice(0));
-  }
-
-  /**
-   * TLS 1.3 keeps no identity: it is the last that was asked for, if a key was used at all and not a
-   * certificate in its place. OpenSSL calls that a session that was resumed.
-   */
-  #pskIdentity(protocol: string): string | null {
-    const { ssl } = openssl();
-    if (protocol !== "TLSv1.3") return textAt(ssl.SSL_get_psk_identity(this.#ssl));
-    return ssl.SSL_session_reused(this.#ssl) === 1 ? this.#identity : null;
   }
 }

@@ -63,7 +63,18 @@ for (const version of VERSIONS) {
 }
 
 Deno.test("identities are compared whole, whatever stands in them", async () => {
-  const names = ["sensor", "sensor ", "Sensor", "sens", "Grüße", "a:b", "#", "x".repeat(127)];
+  const names = [
+    "sensor",
+    "sensor ",
+    "Sensor",
+    "sens",
+    "Grüße",
+    "\ufffd",
+    "\ufeffa",
+    "a:b",
+    "#",
+    "x".repeat(127),
+  ];
   for (const identity of names) {
     const asked: string[] = [];
     const answer = (name: string) => {

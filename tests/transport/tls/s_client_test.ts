@@ -52,8 +52,11 @@ class Echo implements AsyncDisposable {
 
 /** What `openssl s_client` says; it sends a word and leaves when the echo has come. */
 async function sClient(address: string, ...args: string[]): Promise<string> {
-  const child = new Deno.Command("openssl", {
-    args: ["s_client", "-connect", address, "-nocommands", ...args],
+  // The shell makes bytes of escapes, which an argument of ours could not hold.
+  const words = ["openssl", "s_client", "-connect", address, "-nocommands", ...args]
+    .map((word) => `"$(printf '%b' '${word}')"`);
+  const child = new Deno.Command("sh", {
+    args: ["-c", `exec ${words.join(" ")}`],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -138,6 +141,26 @@ Deno.test("openssl uses a pre-shared key with a listener", async () => {
   }
 });
 
+Deno.test("names that are no text are nobody's defect", async () => {
+  await using echo = new Echo(server);
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    const output = await sClient(echo.address, version, "-servername", "a\\0377b");
+    assert.match(output, /\nhello there\n/);
+    assert.equal(echo.infos.pop()!.serverName, null);
+  }
+  const asked: string[] = [];
+  const lookUp = (identity: string) => {
+    asked.push(identity);
+    return psk("sensor");
+  };
+  await using keys = new Echo({ psk: lookUp });
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    const args = ["-psk_identity", "a\\0377b", "-psk", "0102030405060708"];
+    assert.match(await sClient(keys.address, version, ...args), /alert/);
+  }
+  assert.deepEqual([asked, echo.errors, keys.errors.length], [[], [], 2]);
+});
+
 Deno.test("sessions are resumed only where nothing of the client is checked", async () => {
   const session = authority.path("session.pem");
   const rows: [string, TlsServerOptions, string[], boolean][] = [
@@ -183,7 +206,7 @@ Deno.test("openssl as a server is met by certificate and by key", async () => {
   ];
   for (const [args, options] of rows) {
     const child = new Deno.Command("openssl", {
-      args: ["s_server", "-accept", "127.0.0.1:0", "-rev", "-naccept", "1", ...args],
+      args: ["s_server", "-accept", "127.0.0.1:0", "-rev", ...args],
       stdin: "null",
       stdout: "piped",
       stderr: "null",
