@@ -4,6 +4,7 @@ import { PasswordPolicy } from "./access/password_policy.ts";
 import { PasswordVerifier } from "./access/password_verifier.ts";
 import type { Policy } from "./access/policy.ts";
 import { PolicyAccess, type Security } from "./access/policy_access.ts";
+import type { PskKeys } from "./access/psk_file.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { printable } from "./log.ts";
 import type { Mistake } from "./mistake.ts";
@@ -31,6 +32,7 @@ export class AccessControl {
   /** A hook or a policy has failed; set by whoever counts that. */
   onFault: (error: unknown, doing: string) => void = () => {};
   readonly #options: AccessControlOptions;
+  #pskKeys: readonly PskKeys[] = [];
   readonly #verifier = new PasswordVerifier();
 
   private constructor(options: AccessControlOptions) {
@@ -67,12 +69,18 @@ export class AccessControl {
       apply: () => {
         const before = this.access.securities;
         this.access.replace(securities);
+        this.#pskKeys = files.pskKeys;
         this.#verifier.forget();
         return ({ listener: { number }, userName, isCertified }) =>
           isCertified ||
           mayStay(securityOf(before, number), securityOf(securities, number), userName);
       },
     };
+  }
+
+  /** The key of an identity at a listener; null: it has none. */
+  pskKey(listener: number, identity: string): Uint8Array | null {
+    return this.#pskKeys[listener]?.get(identity) ?? null;
   }
 
   /** What the ACL file of each listener answers; by the listener's number, null where it has none. */

@@ -59,10 +59,6 @@ function check(asked: Extract<Arguments, { action: "check" }>): number {
 async function run(asked: Extract<Arguments, { action: "run" }>): Promise<number> {
   const configuration = load(asked);
   if (configuration === null) return EXIT_CONFIGURATION;
-  if (asked.tlsKeylog !== undefined) {
-    printError("Error: --tls-keylog is not supported yet.\n");
-    return EXIT_CONFIGURATION;
-  }
   if (asked.daemon) {
     const { isDaemon, startDaemon } = await import("./system/daemon.ts");
     if (!isDaemon()) return await startDaemon();

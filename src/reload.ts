@@ -14,6 +14,8 @@ export type ReloadResult =
 export interface Prepared {
   readonly warnings: readonly string[];
   apply(): void;
+  /** Nothing is applied after all. */
+  discard?(): void;
 }
 
 /** Reads its part of a configuration, and changes nothing yet. */
@@ -46,7 +48,10 @@ export async function reload(
     if ("mistakes" in part) mistakes.push(...part.mistakes);
     else prepared.push(part);
   }
-  if (mistakes.length > 0) return refused(before, mistakes, log);
+  if (mistakes.length > 0) {
+    for (const part of prepared) part.discard?.();
+    return refused(before, mistakes, log);
+  }
   for (const notice of effective.notices) log.log("warning", notice);
   for (const part of prepared) {
     for (const warning of part.warnings) log.log("warning", warning);

@@ -15,11 +15,10 @@ import { type LogValues, logValuesOf, type OpenedLog } from "./logging.ts";
 import { type Prepare, reload, type ReloadResult } from "./reload.ts";
 import { Reason } from "./wire/reason.ts";
 import { MemoryStore } from "./store/memory_store.ts";
-import { openListeners, prepareListeners, webSocketSettingsOf } from "./listening.ts";
+import { Listeners, webSocketSettingsOf } from "./listeners.ts";
 import { ListenError, lockStore, openAdmin, openStore } from "./opening.ts";
 import { settingsOf } from "./settings.ts";
 import type { Store } from "./store/store.ts";
-import type { Listener } from "./transport/listener.ts";
 import { WebSocketEntrance } from "./transport/web_socket_entrance.ts";
 import { VERSION } from "./version.ts";
 
@@ -33,6 +32,8 @@ export interface ServerOptions {
   readonly observer: Observer | null;
   /** Reads the configuration anew; null: it stands in no file. */
   readonly load: (() => Loaded) | null;
+  /** Takes lines of the TLS key log. */
+  readonly keylog?: ((line: string) => void) | null;
   /** Opens a log as options of it say that have changed. */
   openLog?(values: LogValues): OpenedLog;
   /**
@@ -65,7 +66,7 @@ export class Server {
   /** In force now. */
   configuration: Configuration;
   readonly broker: Broker;
-  readonly listeners: readonly Listener[];
+  readonly listeners: Listeners;
   readonly bridging: Bridging;
   /** For clients whose WebSockets the HTTP interface has opened. */
   readonly webSockets: WebSocketEntrance;
@@ -87,7 +88,7 @@ export class Server {
   private constructor(
     options: ServerOptions,
     store: Store,
-    listeners: readonly Listener[],
+    listeners: Listeners,
     source: AdminSource,
     admin: AdminServer | null,
     control: AccessControl,
@@ -143,17 +144,22 @@ export class Server {
       notice: (text) => log.log("notice", text),
     });
     const lock = configuration.global.persistence ? lockStore(configuration, log) : null;
-    let listeners: readonly Listener[] = [];
+    let listeners: Listeners | null = null;
     let server: Server | null = null;
     const source = adminSource(configuration, () => server);
     let admin: AdminServer | null = null;
     let store: Store;
     const closePorts = async () => {
-      for (const listener of listeners) await listener.close();
+      await listeners?.close();
       await admin?.close();
     };
     try {
-      listeners = await openListeners(configuration, source, log);
+      listeners = await Listeners.open(configuration, {
+        source,
+        log,
+        psk: (listener, identity) => control.pskKey(listener, identity),
+        keylog: options.keylog ?? null,
+      });
       admin = await openAdmin(configuration, source, log);
       options.portsOpened?.(lock?.directory ?? null);
       store = lock === null ? new MemoryStore() : await openStore(configuration, lock, log);
@@ -176,7 +182,7 @@ export class Server {
     server = starting;
     server.broker.start();
     options.logTopics?.attach(server.broker);
-    for (const listener of listeners) listener.start(server.broker);
+    listeners.start(server.broker);
     server.bridging.apply(configuration);
     return server;
   }
@@ -233,8 +239,7 @@ export class Server {
 
   readonly #prepareListeners: Prepare = async (effective) => {
     try {
-      const apply = await prepareListeners(this.listeners, effective, this.source, this.#log);
-      return { warnings: [], apply };
+      return await this.listeners.prepare(effective);
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
       return { mistakes: [{ file: "", line: 0, message: error.message }] };
@@ -286,14 +291,12 @@ export class Server {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#log.log("information", `sabethes version ${VERSION} terminating`);
-    await Promise.all([...this.listeners, this.webSockets].map((entrance) => entrance.close()));
+    await Promise.all([this.listeners, this.webSockets].map((entrance) => entrance.close()));
     this.#logTopics?.detach();
     this.bridging.close();
     this.broker.stop();
     await Promise.all(
-      [...this.listeners, this.webSockets, this.bridging].map((entrance) =>
-        entrance.drain(DRAIN_MS)
-      ),
+      [this.listeners, this.webSockets, this.bridging].map((entrance) => entrance.drain(DRAIN_MS)),
     );
     await this.#admin?.close();
     // Time goes on until the last commit: the journal watches it.

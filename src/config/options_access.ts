@@ -116,7 +116,7 @@ export const ACCESS_OPTIONS = [
     example: "/etc/sabethes/psk",
     lastWins: true,
     perListener: true,
-    status: "later",
+    status: "honoured",
     meaning: "File of identities and pre-shared keys for listeners with psk_hint.",
     reloadable: true,
     since: "1.0",

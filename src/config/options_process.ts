@@ -42,6 +42,17 @@ export const PROCESS_OPTIONS = [
       "Written before privileges are dropped, so that it may lie in /run; links are not followed.",
   },
   {
+    name: "tls_reload_on_change",
+    scope: "global",
+    kind: "bool",
+    default: false,
+    status: "own",
+    meaning:
+      "Looks at certificates, keys and revocation lists every few seconds and reads them anew when they have changed, also behind links that were swapped; without it SIGHUP does.",
+    reloadable: true,
+    since: "Sabethes",
+  },
+  {
     name: "memory_limit",
     scope: "global",
     kind: "int",
