@@ -17,7 +17,8 @@ interface Printed {
  * come those that are not shared, then the shared ones below `$share` and their ShareName.
  */
 export function* treeText(tree: SubscriptionTree<Receiver>): Generator<string> {
-  const plain: Row[] = [], shared: Row[] = [];
+  // Mosquitto's root is there without any subscription, too.
+  const plain: Row[] = [[["", ""], []]], shared: Row[] = [];
   for (const { levels, subscriptions, groups } of tree.filters()) {
     // Mosquitto has two levels above the first: empty, or the first one's name if that begins with $.
     const root = levels[0].startsWith("$") ? levels[0] : "";

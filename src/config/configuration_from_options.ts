@@ -10,6 +10,7 @@ import {
   hasValue,
   LISTENER_OPTIONS,
   PER_LISTENER_OPTIONS,
+  PROCESS_OPTIONS,
 } from "./options.ts";
 import { type Given, isDefault, readingsOf } from "./given_values.ts";
 import type { Section } from "./section.ts";
@@ -17,6 +18,7 @@ import type { Section } from "./section.ts";
 /** Origin of what the embedder gave. */
 const PLACE: Place = { file: "options", line: 0 };
 
+const processOptions: readonly string[] = PROCESS_OPTIONS;
 const globalRows = rowsByCamelCase(GLOBAL_OPTIONS);
 const listenerRows = rowsByCamelCase(LISTENER_OPTIONS);
 const ownAccessRows = rowsByCamelCase([...LISTENER_OPTIONS, ...PER_LISTENER_OPTIONS]);
@@ -98,6 +100,12 @@ function takeValues(
       continue;
     }
     if (isDefault(row, value)) continue;
+    if (processOptions.includes(row.name)) {
+      if (value !== row.default) {
+        check.mistake(PLACE, `'${name}' is for a process of the broker's own.`);
+      }
+      continue;
+    }
     const readings = readingsOf(row, value, name);
     if (readings === undefined) {
       check.mistake(PLACE, `Invalid '${name}' value (${shown(value)}).`);

@@ -6,7 +6,7 @@
  * "honoured".
  */
 import type { Place } from "../mistake.ts";
-import type { BridgeTopic, OptionRow, ValuesOf } from "./option_row.ts";
+import type { BridgeTopic, CamelCase, OptionRow, ValuesOf } from "./option_row.ts";
 import { BRIDGE_OPTIONS } from "./options_bridge.ts";
 import { DROPPED_OPTIONS } from "./options_dropped.ts";
 import { GLOBAL_OPTIONS } from "./options_global.ts";
@@ -106,9 +106,12 @@ export type BridgeOptions =
   & Pick<BridgeValues, "name" | "address">
   & { readonly topic: readonly (Partial<BridgeTopic> & Pick<BridgeTopic, "pattern">)[] };
 
+/** What belongs to a process of the broker's own: a program that embeds it has its own. */
+export const PROCESS_OPTIONS = ["user", "pid_file"] as const;
+
 /** What `createBroker` takes: the global options in camel case, the listeners and the bridges. */
 export type BrokerOptions =
-  & Partial<Omit<GlobalValues, "adminListener">>
+  & Partial<Omit<GlobalValues, "adminListener" | CamelCase<(typeof PROCESS_OPTIONS)[number]>>>
   & {
     readonly adminListener?: { readonly port: number; readonly address?: string } | null;
     readonly listeners?: readonly ListenerOptions[];

@@ -60,6 +60,8 @@ const MISTAKES: [unknown, string][] = [
     "Unknown option 'sysIntervall'. (did you mean 'sysInterval'?)",
   ],
   [{ sysInterval: 70_000 }, "Invalid 'sysInterval' value (70000). (0 to 65535)"],
+  [{ user: "nobody" }, "'user' is for a process of the broker's own."],
+  [{ pidFile: "/run/pid" }, "'pidFile' is for a process of the broker's own."],
   [{ sysInterval: "3" }, "Invalid 'sysInterval' value (3)."],
   [{ sysInterval: 1.5 }, "Invalid 'sysInterval' value (1.5)."],
   [{ sysInterval: NaN }, "Invalid 'sysInterval' value (NaN)."],
