@@ -17,8 +17,11 @@ const VERSIONS: Record<TlsVersion, bigint> = {
   "tlsv1.3": 0x304n,
 };
 
-/** Given to OpenSSL as the passphrase of keys, since it would ask on the terminal otherwise. */
-const NO_PASSPHRASE = cString("");
+/**
+ * Given to OpenSSL as the passphrase of keys, since it would ask on the terminal otherwise. It keeps
+ * the address, so the byte lies outside the heap, where it is not moved.
+ */
+const NO_PASSPHRASE = new Uint8Array(new ArrayBuffer(1));
 
 /** @throws {TlsError} with what OpenSSL has to say. */
 export function must(isDone: boolean, message: string): void {

@@ -140,4 +140,8 @@ Deno.test("the runtime's TLS keeps to the time of a handshake", async () => {
   const failing = context.secure(second).handshake(PATIENCE_MS);
   peer.close();
   await assert.rejects(failing, TlsError);
+  const [third] = memoryStreams();
+  const breaking = context.secure(third).handshake(PATIENCE_MS);
+  third.close();
+  await assert.rejects(breaking, TlsError);
 });

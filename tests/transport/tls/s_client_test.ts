@@ -193,6 +193,41 @@ Deno.test("sessions are resumed only where nothing of the client is checked", as
   }
 });
 
+Deno.test("keys may be updated any number of times, and each time is answered", async () => {
+  await using echo = new Echo(server);
+  const child = new Deno.Command("openssl", {
+    args: ["s_client", "-connect", echo.address, "-tls1_3"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  let output = "", wake = () => {};
+  const reading = [child.stdout, child.stderr].map(async (part) => {
+    for await (const chunk of part) {
+      output += new TextDecoder().decode(chunk);
+      wake();
+    }
+  });
+  const seen = async (pattern: RegExp, times: number) => {
+    while ((output.match(pattern)?.length ?? 0) < times) {
+      const more = new Promise<void>((resolve) => wake = resolve);
+      await within(more, () => `not ${times} times ${pattern}:\n${output}`);
+    }
+  };
+  const type = (text: string) => writer.write(new TextEncoder().encode(text));
+  await seen(/^---$/gm, 3);
+  for (let updates = 1; updates <= 40; updates++) {
+    await type("K\n");
+    await seen(/KEYUPDATE/g, updates);
+  }
+  await type("hello there\n");
+  await seen(/^hello there$/gm, 1);
+  await type("Q\n");
+  await Promise.all([...reading, child.status]);
+  await writer.close().catch(() => {});
+});
+
 Deno.test("openssl as a server is met by certificate and by key", async () => {
   const rows: [string[], Parameters<typeof opensslClientContext>[0]][] = [
     [["-cert", server.certfile, "-key", server.keyfile, "-tls1_2"], { cafile }],
