@@ -101,8 +101,23 @@ function staysRoot(text: string): string {
 }
 
 /** What this process cannot open of what a reload and a rotation open again. */
-function closedOf({ global }: Configuration, file: string | undefined): string | null {
-  if (file !== undefined && !opens(() => Deno.openSync(file))) return file;
+function closedOf(configuration: Configuration, file: string | undefined): string | null {
+  const { global, listeners, plugins } = configuration;
+  const readAgain = [
+    file ?? "",
+    ...[global, ...listeners].flatMap((one) => [
+      one.passwordFile,
+      one.aclFile,
+      one.pskFile,
+    ]),
+  ];
+  for (const path of readAgain) {
+    if (path !== "" && exists(path) && !opens(() => Deno.openSync(path))) return path;
+  }
+  // A plugin's own file is replaced by a new one beside it.
+  for (const [key, path] of plugins.flatMap(({ options }) => options)) {
+    if (key === "config_file" && exists(path) && !canReplace(path)) return path;
+  }
   for (const word of global.logDest) {
     if (!word.startsWith("file ")) continue;
     const path = word.slice("file ".length);
@@ -118,6 +133,13 @@ function closedStore(directory: string): string | null {
     if (exists(path) && !opens(() => Deno.openSync(path, { read: true, write: true }))) return path;
   }
   return null;
+}
+
+function canReplace(path: string): boolean {
+  const beside = `${path}.${Deno.pid}.try`;
+  const made = opens(() => Deno.openSync(beside, { write: true, createNew: true }));
+  if (made) Deno.removeSync(beside);
+  return made;
 }
 
 function opens(open: () => { close(): void }): boolean {

@@ -178,6 +178,27 @@ Deno.test({
 });
 
 Deno.test({
+  name: "user not given: a password file closed to the default account keeps the broker root",
+  ignore: !IS_ROOT,
+  fn: () =>
+    inOpenDirectory(async (directory) => {
+      const path = `${directory}/passwords`;
+      Deno.writeTextFileSync(path, "", { mode: 0o600 });
+      const configuration = [`password_file ${path}`];
+      await using broker = await BrokerProcess.start(directory, { configuration });
+      assertIsRoot(broker);
+      assert.ok(broker.lines.some((line) => line.includes(`runs as root, for ${path} is closed`)));
+      assert.equal(await broker.end(), 0);
+      await using nobody = await BrokerProcess.start(directory, {
+        configuration: [...configuration, "user nobody"],
+      });
+      assertIsNobody(nobody);
+      assert.ok(nobody.lines.some((line) => line.includes(`Warning: ${path} is closed`)));
+      assert.equal(await nobody.end(), 0);
+    }),
+});
+
+Deno.test({
   name: "user not given: mosquitto, or nobody where there is no such account",
   ignore: !IS_ROOT,
   fn: () =>
