@@ -38,6 +38,7 @@ export class MosquittoProcess implements AsyncDisposable {
     Deno.writeTextFileSync(
       file,
       [
+        "per_listener_settings true",
         `listener ${port} 127.0.0.1`,
         ...options.listener ?? [],
         "allow_anonymous true",
