@@ -247,6 +247,7 @@ export class TlsSession {
       crypto.BIO_ctrl(input, BIO_RESET, 0n, null);
       return;
     }
+    assert(this.#unread === null, "what was held back is taken first");
     this.#unread = borrowBuffer(rest);
     this.#unreadLength = crypto.BIO_read(input, this.#unread, rest);
   }
