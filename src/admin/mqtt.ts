@@ -26,9 +26,11 @@ export function addMqtt(app: Hono, source: AdminSource): void {
         },
       );
     }
+    // Afterwards the runtime does not tell any more.
+    const address = peerText(c.env);
     // Keep Alive is MQTT's own; Pings of the runtime would only wake clients up.
     const { socket, response } = Deno.upgradeWebSocket(c.req.raw, { protocol, idleTimeout: 0 });
-    source.webSocket(socket, peerText(c.env));
+    source.webSocket(socket, address);
     return response;
   });
 }

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import mqtt, { type MqttClient } from "mqtt";
+import { createBroker } from "../../mod.ts";
+import { connect as connectPacket } from "../support/packets.ts";
+import { eventually, within } from "../support/broker_process.ts";
+import { upgradeRequest, WebSocketClient } from "../transport/web_socket_client.ts";
+
+type Options = Parameters<typeof createBroker>[0];
+
+/** A broker behind an HTTP server of its own, as `deno serve` runs it. */
+async function withServer(
+  options: Options,
+  run: (port: number, broker: Awaited<ReturnType<typeof createBroker>>) => Promise<void>,
+): Promise<void> {
+  const broker = await createBroker({ adminMqtt: true, ...options });
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request, info) => broker.app.fetch(request, info),
+  );
+  try {
+    await run(server.addr.port, broker);
+  } finally {
+    await broker.close();
+    await server.shutdown();
+  }
+}
+
+async function connect(port: number): Promise<MqttClient> {
+  const client = mqtt.connect(`ws://127.0.0.1:${port}/mqtt`, {
+    reconnectPeriod: 0,
+    timerVariant: "native",
+  });
+  const connected = new Promise<void>((resolve, reject) => {
+    client.once("connect", () => resolve());
+    client.once("error", reject);
+  });
+  await within(connected, () => "no CONNACK");
+  return client;
+}
+
+/** The status with which an upgrade is answered. */
+async function upgradeStatus(port: number, headers: Record<string, string | null>, path = "/mqtt") {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const client = await WebSocketClient.open(
+    connection,
+    upgradeRequest({ Host: `localhost:${port}`, ...headers }, path),
+  );
+  return Number(client.answer.split(" ")[1]);
+}
+
+Deno.test("mqtt.js speaks MQTT on the path /mqtt, in both directions and at any length", () =>
+  withServer({}, async (port) => {
+    const client = await connect(port);
+    await client.subscribeAsync("a", { qos: 2 });
+    for (const length of [0, 10, 1000, 300_000]) {
+      const came = new Promise<number>((resolve) =>
+        client.once("message", (_topic, payload) => resolve(payload.length))
+      );
+      await client.publishAsync("a", "x".repeat(length), { qos: 2 });
+      assert.equal(await within(came, () => "no message"), length);
+    }
+    await client.endAsync();
+  }));
+
+Deno.test("a stop tells the clients of /mqtt, and waits for them", () =>
+  withServer({}, async (port, broker) => {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const client = await WebSocketClient.open(
+      connection,
+      upgradeRequest({ Host: `localhost:${port}` }),
+    );
+    for (const byte of connectPacket(5, { clientId: "c" })) await client.write(Uint8Array.of(byte));
+    assert.equal((await client.readFrame())!.payload[0] >> 4, 2);
+    await within(broker.close(), () => "the stop does not end");
+    const left = [];
+    for (let frame = await client.readFrame(); frame !== null; frame = await client.readFrame()) {
+      left.push(frame.opcode === 2 ? frame.payload[0] >> 4 : "close");
+      if (frame.opcode === 8) break;
+    }
+    assert.deepEqual(left, [14, "close"]);
+    connection.close();
+  }));
+
+Deno.test("without admin_mqtt there is no /mqtt", () =>
+  withServer({ adminMqtt: false }, async (port) => {
+    assert.equal(await upgradeStatus(port, {}), 404);
+  }));
+
+Deno.test("/mqtt refuses what is no WebSocket or does not speak MQTT", () =>
+  withServer({}, async (port) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/mqtt`);
+    assert.equal(answer.status, 426);
+    await answer.body?.cancel();
+    assert.equal(await upgradeStatus(port, { "Sec-WebSocket-Protocol": "chat" }), 426);
+    assert.equal(await upgradeStatus(port, { "Sec-WebSocket-Protocol": "chat, mqttv3.1" }), 101);
+  }));
+
+Deno.test("without a token /mqtt is for this machine, and for no page from elsewhere", () =>
+  withServer({}, async (port) => {
+    assert.equal(await upgradeStatus(port, { Host: "evil.example" }), 403);
+    assert.equal(await upgradeStatus(port, { Origin: "https://evil.example" }), 403);
+    assert.equal(await upgradeStatus(port, { Origin: `http://localhost:${port}` }), 101);
+  }));
+
+Deno.test("with a token /mqtt is for all, and MQTT asks who they are", () =>
+  withServer({ adminToken: "t" }, async (port) => {
+    assert.equal(await upgradeStatus(port, { Host: "broker.example" }), 101);
+    const refused = connect(port);
+    await assert.rejects(refused, /Not authorized/i);
+  }));
+
+Deno.test("a client that breaks off is forgotten", () =>
+  withServer({}, async (port, broker) => {
+    let left = false;
+    broker.on("disconnect", () => left = true);
+    const client = await connect(port);
+    client.stream.destroy();
+    await eventually(() => left, () => "the broker does not notice");
+    await client.endAsync(true);
+  }));
