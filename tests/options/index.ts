@@ -1,0 +1,224 @@
+/**
+ * Which test shows the effect of which option. A test in `tests/options` whose title begins with the
+ * names of options and a colon (`max_qos: told in CONNACK`) speaks for itself; others stand here.
+ * @module
+ */
+
+/** By option: the file below `tests/` and (the beginning of) the title, as it is written there. */
+export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: string]>> = {
+  user: ["e2e/privileges_test.ts", "user: a first start as root serves as that account alone"],
+  pid_file: ["e2e/privileges_test.ts", "pid_file: there while the broker runs"],
+  memory_limit: [
+    "session/memory_limit_test.ts",
+    "memory_limit bounds what waits for clients that are away",
+  ],
+  tcp_wrappers: ["transport/tcp_wrappers_test.ts", "who is not allowed is closed"],
+  persistence_min_free: [
+    "e2e/disk_full_test.ts",
+    "too little room: what must be kept is refused with 0x97",
+  ],
+  persistence_on_damage: [
+    "e2e/backup_test.ts",
+    "what is damaged is restored from the newest backup that is good, or refused",
+  ],
+  backup_interval: ["e2e/backup_test.ts", "with backup_interval 0 there are no backups"],
+  backup_keep: ["store/backups_test.ts", "the oldest beyond backup_keep are removed"],
+  persistent_client_expiration: [
+    "conformance/session_expiry_test.ts",
+    "persistent_client_expiration ends longer sessions",
+  ],
+  retain_expiry_interval: [
+    "conformance/message_expiry_test.ts",
+    "retain_expiry_interval removes expired retained messages by itself",
+  ],
+  max_unsent_bytes: [
+    "conformance/slow_receivers_test.ts",
+    "what one burst brings beyond max_unsent_bytes is dropped",
+  ],
+  max_pending_connections: [
+    "transport/handshakes_test.ts",
+    "at the bound new ones wait, and are served when others are through",
+  ],
+  client_message_rate: [
+    "session/rate_limit_test.ts",
+    "a client publishes no more than its rate, and loses nothing",
+  ],
+  client_byte_rate: [
+    "session/rate_limit_test.ts",
+    "payload bytes are held to a rate of their own",
+  ],
+  user_message_rate: [
+    "session/rate_limit_test.ts",
+    "each client has its own rate, those of a user share one",
+  ],
+  user_byte_rate: [
+    "session/rate_limit_test.ts",
+    "each client has its own rate, those of a user share one",
+  ],
+  listener_message_rate: [
+    "session/rate_limit_test.ts",
+    "the clients of a listener share its rate, others do not",
+  ],
+  listener_byte_rate: [
+    "session/rate_limit_test.ts",
+    "the clients of a listener share its rate, others do not",
+  ],
+  login_failures_per_minute: [
+    "session/rate_limit_test.ts",
+    "an address that fails too often is slowed down, and forgiven in time",
+  ],
+  log_dest: [
+    "e2e/logging_test.ts",
+    "log_dest: lines go to all places that are named, and to no other",
+  ],
+  log_type: ["e2e/logging_test.ts", "log_type: only lines of the types asked for"],
+  log_timestamp: [
+    "e2e/logging_test.ts",
+    "log_timestamp and log_timestamp_format say what stands before a line",
+  ],
+  log_timestamp_format: [
+    "e2e/logging_test.ts",
+    "log_timestamp and log_timestamp_format say what stands before a line",
+  ],
+  log_format: ["e2e/logging_test.ts", "log_format json: whom a line tells of"],
+  connection_messages: [
+    "e2e/logging_test.ts",
+    "connection_messages false: no line of who comes and goes",
+  ],
+  admin_listener: [
+    "e2e/process_test.ts",
+    "the HTTP interface is open where admin_listener says so, and nowhere else",
+  ],
+  admin_token: ["admin/mqtt_test.ts", "with a token /mqtt is for all, and MQTT asks who they are"],
+  admin_mqtt: ["admin/mqtt_test.ts", "without admin_mqtt there is no /mqtt"],
+  listener: [
+    "e2e/listeners_test.ts",
+    "a Unix domain socket, an interface, a name and WebSocket in one broker",
+  ],
+  bind_interface: [
+    "transport/listening_sockets_test.ts",
+    "an interface is listened on at its first address of each version of IP",
+  ],
+  socket_domain: [
+    "transport/listening_sockets_test.ts",
+    "without an address every address is listened on, of the version that is asked for",
+  ],
+  http_dir: [
+    "e2e/listeners_test.ts",
+    "the HTTP interface of Mosquitto asks who somebody is as MQTT does",
+  ],
+  enable_proxy_protocol: [
+    "e2e/listeners_test.ts",
+    "a client behind a proxy has its own address in the log",
+  ],
+  proxy_protocol_v2_require_tls: [
+    "transport/proxy_test.ts",
+    "v2: TLS is asked for by proxy_protocol_v2_require_tls",
+  ],
+  certfile: [
+    "e2e/tls_test.ts",
+    "certfile and keyfile turn TLS on; only who trusts the authority talks to it",
+  ],
+  keyfile: [
+    "e2e/tls_test.ts",
+    "certfile and keyfile turn TLS on; only who trusts the authority talks to it",
+  ],
+  require_certificate: [
+    "e2e/tls_test.ts",
+    "require_certificate, use_identity_as_username and crlfile decide who comes in as whom",
+  ],
+  use_identity_as_username: [
+    "e2e/tls_test.ts",
+    "require_certificate, use_identity_as_username and crlfile decide who comes in as whom",
+  ],
+  crlfile: [
+    "e2e/tls_test.ts",
+    "require_certificate, use_identity_as_username and crlfile decide who comes in as whom",
+  ],
+  local_cleansession: [
+    "bridge/link_state_test.ts",
+    "local_cleansession true keeps nothing while the bridge is down",
+  ],
+  start_type: ["bridge/link_state_test.ts", "start_type once: connects at start and never again"],
+  restart_timeout: [
+    "bridge/link_state_test.ts",
+    "a delay by chance grows up to its cap and begins anew after a connection that lasted",
+  ],
+  idle_timeout: [
+    "bridge/link_state_test.ts",
+    "start_type lazy: connects when enough waits, QoS 0 too, and leaves when idle",
+  ],
+  threshold: [
+    "bridge/link_state_test.ts",
+    "start_type lazy: connects when enough waits, QoS 0 too, and leaves when idle",
+  ],
+  round_robin: [
+    "bridge/link_state_test.ts",
+    "without round_robin it goes back to the first address as soon as that can be reached",
+  ],
+  bridge_max_packet_size: [
+    "bridge/flows_test.ts",
+    "bridge_max_packet_size and bridge_max_topic_alias hold where the remote broker allows more",
+  ],
+  tls_reload_on_change: [
+    "transport/tls/tls_reload_test.ts",
+    "files that have changed are read anew by themselves",
+  ],
+  psk_file: ["e2e/tls_test.ts", "psk_hint and psk_file let in who knows a key, under its identity"],
+  psk_hint: ["e2e/tls_test.ts", "psk_hint and psk_file let in who knows a key, under its identity"],
+  cafile: [
+    "e2e/tls_test.ts",
+    "require_certificate, use_identity_as_username and crlfile decide who comes in as whom",
+  ],
+  capath: [
+    "transport/tls/client_certificates_test.ts",
+    "authorities may lie in a directory, by hash",
+  ],
+  use_subject_as_username: [
+    "session/certified_name_test.ts",
+    "rights and the Client Identifier follow the name that was proven",
+  ],
+  disable_client_cert_date_checks: [
+    "transport/tls/client_certificates_test.ts",
+    "dates of client certificates are ignored on demand",
+  ],
+  tls_version: ["transport/tls/s_client_test.ts", "openssl agrees on versions and ciphers"],
+  ciphers: ["transport/tls/s_client_test.ts", "openssl agrees on versions and ciphers"],
+  "ciphers_tls1.3": ["transport/tls/s_client_test.ts", "openssl agrees on versions and ciphers"],
+  enable_control_api: [
+    "plugins/library_test.ts",
+    "enable_control_api lists plugins and listeners, from a reload on or no longer",
+  ],
+  plugin: ["plugins/module_test.ts", "a module's hooks decide, are told, publish and disconnect"],
+  "plugin_opt_*": [
+    "plugins/module_test.ts",
+    "a module's hooks decide, are told, publish and disconnect",
+  ],
+  plugin_load: ["plugins/module_test.ts", "plugins of one listener leave the others alone"],
+  plugin_use: ["plugins/module_test.ts", "plugins of one listener leave the others alone"],
+  global_plugin: ["plugins/module_test.ts", "plugins of one listener leave the others alone"],
+  auth_plugin_deny_special_chars: [
+    "plugins/module_test.ts",
+    "auth_plugin_deny_special_chars keeps names with wildcards from a module",
+  ],
+  bridge_cafile: [
+    "bridge/links_test.ts",
+    "what keeps a bridge from Mosquitto stands in one line of the log each",
+  ],
+  bridge_insecure: [
+    "bridge/links_test.ts",
+    "what keeps a bridge from Mosquitto stands in one line of the log each",
+  ],
+  bridge_psk: [
+    "bridge/links_test.ts",
+    "what keeps a bridge from Mosquitto stands in one line of the log each",
+  ],
+  bridge_identity: [
+    "bridge/links_test.ts",
+    "what keeps a bridge from Mosquitto stands in one line of the log each",
+  ],
+  bridge_reload_type: [
+    "bridge/link_state_test.ts",
+    "bridge_reload_type lazy waits for the next connection, immediate does not",
+  ],
+};
