@@ -15,10 +15,11 @@ export type {
   CreateBrokerOptions,
   EmbeddedBroker as Broker,
   LocalSubscription,
-  Message,
-  PublishOptions,
 } from "./src/embedding.ts";
+export type { Message, PublishOptions } from "./src/message.ts";
 export type { AccessHooks, Client, PublishRequest } from "./src/access/hooks.ts";
+export type { PluginHooks, PluginOptions } from "./src/plugin_module.ts";
+export type { PluginHost } from "./src/plugin_host.ts";
 export type { BrokerOptions, ListenerOptions } from "./src/config/options.ts";
 
 /**

@@ -2,19 +2,23 @@ import type { AclExplanation, AclQuestion } from "./access/acl_explanation.ts";
 import { AclPolicy } from "./access/acl_policy.ts";
 import { PasswordPolicy } from "./access/password_policy.ts";
 import { PasswordVerifier } from "./access/password_verifier.ts";
-import type { Policy } from "./access/policy.ts";
 import { PolicyAccess, type Security } from "./access/policy_access.ts";
 import type { PskKeys } from "./access/psk_file.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { printable } from "./log.ts";
-import type { Mistake } from "./mistake.ts";
-import { AccessFileError, readAccessFiles, securitiesOf } from "./security.ts";
+import {
+  AccessFileError,
+  type AccessFiles,
+  type AccessMistakes,
+  type FirstPolicies,
+  readAccessFiles,
+  securitiesOf,
+} from "./security.ts";
 import type { Identity } from "./session/ports.ts";
 
 /** What access control needs of the program around it. */
 export interface AccessControlOptions {
-  /** The policies that are asked before the files of a listener; by its number. */
-  first(listener: number): readonly Policy[];
+  readonly first: FirstPolicies;
   warn(text: string): void;
   notice(text: string): void;
 }
@@ -33,7 +37,9 @@ export class AccessControl {
   onFault: (error: unknown, doing: string) => void = () => {};
   readonly #options: AccessControlOptions;
   #pskKeys: readonly PskKeys[] = [];
-  readonly #verifier = new PasswordVerifier();
+  /** For plugins as well: there is one of it. */
+  readonly verifier = new PasswordVerifier();
+  #inForce: { readonly configuration: Configuration; readonly files: AccessFiles } | null = null;
 
   private constructor(options: AccessControlOptions) {
     this.#options = options;
@@ -44,7 +50,7 @@ export class AccessControl {
   static open(configuration: Configuration, options: AccessControlOptions): AccessControl {
     const control = new AccessControl(options);
     const prepared = control.prepare(configuration);
-    if ("mistakes" in prepared) throw new AccessFileError(prepared.mistakes);
+    if ("mistakes" in prepared) throw new AccessFileError(prepared);
     for (const warning of prepared.warnings) options.warn(warning);
     prepared.apply();
     return control;
@@ -53,29 +59,32 @@ export class AccessControl {
   /** Reads the files anew; nothing is in force before `apply`. */
   prepare(
     configuration: Configuration,
-  ): PreparedAccess | { readonly mistakes: readonly Mistake[] } {
+  ): PreparedAccess | AccessMistakes {
     const files = readAccessFiles(configuration, {
-      verifier: this.#verifier,
+      verifier: this.verifier,
       notice: (text) => this.#options.notice(printable(text)),
     });
     if ("mistakes" in files) return files;
-    const securities = securitiesOf(
-      configuration,
-      files,
-      (listener) => this.#options.first(listener),
-    );
+    const securities = securitiesOf(configuration, files, this.#options.first);
     return {
       warnings: files.warnings,
       apply: () => {
         const before = this.access.securities;
         this.access.replace(securities);
+        this.#inForce = { configuration, files };
         this.#pskKeys = files.pskKeys;
-        this.#verifier.forget();
+        this.verifier.forget();
         return ({ listener: { number }, userName, isCertified }) =>
           isCertified ||
           mayStay(securityOf(before, number), securityOf(securities, number), userName);
       },
     };
+  }
+
+  /** Asks anew which policies come first: there are others now. */
+  renew(): void {
+    const { configuration, files } = this.#inForce!;
+    this.access.replace(securitiesOf(configuration, files, this.#options.first));
   }
 
   /** The key of an identity at a listener; null: it has none. */
@@ -91,7 +100,7 @@ export class AccessControl {
   }
 
   close(): void {
-    this.#verifier.close();
+    this.verifier.close();
   }
 }
 
@@ -106,7 +115,7 @@ function securityOf(securities: readonly Security[], number: number): Security {
 function mayStay(before: Security, now: Security, userName: string | undefined): boolean {
   const passwords = now.policies.find((policy) => policy instanceof PasswordPolicy);
   const others = now.policies.some((policy) =>
-    policy.authenticate !== undefined && policy !== passwords
+    policy.authenticate !== undefined && !(policy instanceof PasswordPolicy)
   );
   if (others) return true;
   if (userName === undefined || passwords === undefined) return now.allowAnonymous;

@@ -4,40 +4,16 @@ import type { Observer } from "./broker/broker.ts";
 import { configurationFromOptions } from "./config/configuration_from_options.ts";
 import { isLoopback } from "./config/loopback.ts";
 import type { BrokerOptions } from "./config/options.ts";
+import { KnownClients } from "./known_clients.ts";
 import { type LogValues, type OpenedLog, openLog } from "./logging.ts";
+import { type Message, messageOf, outgoingMessage, type PublishOptions } from "./message.ts";
 import type { Match } from "./routing/subscription_tree.ts";
 import { parseFilter } from "./routing/subscription_tree.ts";
 import type { Topic } from "./routing/topic.ts";
 import { Server } from "./server.ts";
 import type { Receiver } from "./session/ports.ts";
-import type { Session } from "./session/session.ts";
 import type { Publish, Qos } from "./wire/publish.ts";
-import {
-  decodeProperties,
-  encodeProperties,
-  type MessageProperties,
-} from "./wire/property_list.ts";
-import { isTopicFilter, isTopicNameText } from "./wire/utf8.ts";
-
-/** A message as an embedding program gets it. */
-export interface Message {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-  readonly qos: Qos;
-  readonly retain: boolean;
-  /** Content Type, Response Topic, Correlation Data, User Properties …, read when first asked for. */
-  readonly properties: MessageProperties;
-  /** The payload as text. */
-  text(): string;
-}
-
-/** How {@linkcode EmbeddedBroker.publish} sends a message. */
-export interface PublishOptions extends MessageProperties {
-  qos?: Qos;
-  retain?: boolean;
-  /** Seconds. */
-  messageExpiryInterval?: number;
-}
+import { isTopicFilter } from "./wire/utf8.ts";
 
 /** The events and what they carry. */
 export interface BrokerEvents {
@@ -116,7 +92,7 @@ export class EmbeddedBroker implements AsyncDisposable {
 
   /** The addresses and ports it listens on, in the order of the options. */
   addresses(): Deno.NetAddr[] {
-    const addresses = this.#server.listeners.flatMap((listener) => listener.addresses);
+    const addresses = this.#server.listeners.all.flatMap((listener) => listener.addresses);
     return addresses.filter((address) => address.transport === "tcp") as Deno.NetAddr[];
   }
 
@@ -139,18 +115,10 @@ export class EmbeddedBroker implements AsyncDisposable {
   /**
    * Publishes. Returns whether anybody subscribes to the topic.
    *
-   * @throws {TypeError} for what is no Topic Name
+   * @throws {TypeError} for what is no Topic Name or QoS
    */
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): boolean {
-    if (!isTopicNameText(topic)) throw new TypeError(`not a Topic Name: ${topic}`);
-    return this.#server.broker.publishMessage({
-      topic,
-      payload: typeof payload === "string" ? new TextEncoder().encode(payload) : payload,
-      qos: options.qos,
-      retain: options.retain,
-      messageExpirySeconds: options.messageExpiryInterval,
-      properties: encodeProperties(options),
-    });
+    return this.#server.broker.publishMessage(outgoingMessage(topic, payload, options));
   }
 
   /**
@@ -265,58 +233,26 @@ class LocalReceiver implements Receiver, LocalSubscription {
   }
 }
 
-function messageOf(publish: Publish, topic: string, retain: boolean): Message {
-  const payload = publish.payload().slice();
-  const properties = publish.forwarded().slice();
-  return {
-    topic,
-    payload,
-    qos: publish.qos,
-    retain,
-    get properties() {
-      return decodeProperties(properties);
-    },
-    text: () => new TextDecoder().decode(payload),
-  };
-}
-
 function observerFor(
   emit: <Name extends keyof BrokerEvents>(name: Name, event: () => BrokerEvents[Name]) => void,
   listeners: Map<keyof BrokerEvents, Set<Listener<never>>>,
 ): Observer {
-  const clients = new WeakMap<Session, Client>();
-  const clientOf = (session: Session): Client => {
-    const identity = session.connection?.identity;
-    if (identity) {
-      clients.set(session, {
-        clientId: identity.clientId,
-        userName: identity.userName,
-        remoteAddress: identity.remoteAddress,
-        protocolVersion: identity.version,
-      });
-    }
-    return clients.get(session) ?? {
-      clientId: session.clientId,
-      userName: session.userName || undefined,
-      remoteAddress: "",
-      protocolVersion: session.version,
-    };
-  };
+  const clients = new KnownClients();
   return {
     connected: (session) => {
-      const client = clientOf(session);
+      const client = clients.of(session);
       emit("connect", () => ({ client }));
     },
     disconnected: (session, reason) =>
-      emit("disconnect", () => ({ client: clientOf(session), reason })),
+      emit("disconnect", () => ({ client: clients.of(session), reason })),
     subscribed: (session, { filter, qos }) =>
-      emit("subscribe", () => ({ client: clientOf(session), filter, qos })),
+      emit("subscribe", () => ({ client: clients.of(session), filter, qos })),
     unsubscribed: (session, filter) =>
-      emit("unsubscribe", () => ({ client: clientOf(session), filter })),
+      emit("unsubscribe", () => ({ client: clients.of(session), filter })),
     dropped: ({ clientId }, reason) => emit("drop", () => ({ clientId, reason })),
     published: (publish, topic, publisher) => {
       if (!listeners.get("publish")?.size) return;
-      const client = publisher === null ? null : clientOf(publisher);
+      const client = publisher === null ? null : clients.of(publisher);
       const message = messageOf(publish, topic.name, publish.retain);
       emit("publish", () => ({ client, message }));
     },

@@ -28,6 +28,12 @@ export function formatMistakes(mistakes: readonly Mistake[]): string {
   return mistakes.flatMap(formatMistake).map((line) => `${line}\n`).join("");
 }
 
+/** The line for the log about what is odd, but used. */
+export function warningText(warning: Mistake): string {
+  const hint = warning.hint === undefined ? "" : `; ${warning.hint}`;
+  return `Warning: ${warning.message} (${placeText(warning)}${hint})`;
+}
+
 function formatMistake(mistake: Mistake): string[] {
   const lines = [`Error: ${mistake.message}`];
   if (mistake.line > 0) {

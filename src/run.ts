@@ -5,6 +5,7 @@ import { type LogValues, openLog } from "./logging.ts";
 import type { Log } from "./log.ts";
 import { formatMistakes } from "./mistake.ts";
 import { ListenError } from "./opening.ts";
+import { PluginError } from "./plugins.ts";
 import { Privileges, PrivilegesError } from "./privileges.ts";
 import { AccessFileError } from "./security.ts";
 import { Server } from "./server.ts";
@@ -21,6 +22,8 @@ import { VERSION } from "./version.ts";
 
 /** A listener or the store could not be opened. */
 const EXIT_START = 1;
+/** A plugin cannot be had. */
+const EXIT_PLUGIN = 13;
 /** Nothing more can be kept: the supervisor is to start the broker again. */
 const EXIT_FATAL = 70;
 
@@ -44,13 +47,16 @@ export async function run(
   try {
     return await broker.run();
   } catch (error) {
+    if (error instanceof PluginError || error instanceof AccessFileError) {
+      tell(formatMistakes(error.mistakes).trimEnd());
+      const isOfPlugins = error instanceof PluginError || error.isOfPlugins;
+      return isOfPlugins ? EXIT_PLUGIN : EXIT_CONFIGURATION;
+    }
     if (error instanceof StoreError) tell(`Error: ${error.message}`);
-    else if (error instanceof AccessFileError) tell(formatMistakes(error.mistakes).trimEnd());
     else if (error instanceof ListenError) tell(`Error: ${error.message}`);
     else if (error instanceof StartError || error instanceof PrivilegesError) tell(error.message);
     else throw error;
-    const isConfiguration = error instanceof StoreError || error instanceof AccessFileError;
-    return isConfiguration ? EXIT_CONFIGURATION : EXIT_START;
+    return error instanceof StoreError ? EXIT_CONFIGURATION : EXIT_START;
   } finally {
     broker.close();
   }
@@ -81,7 +87,7 @@ class Process {
     this.#load = load;
   }
 
-  /** @throws {AccessFileError}, {StoreError}, {ListenError}, {PrivilegesError} or {StartError} */
+  /** @throws {PluginError}, {AccessFileError}, {StoreError}, {ListenError}, {PrivilegesError} or {StartError} */
   async run(): Promise<number> {
     const { file } = this.#asked;
     const configuration = this.#configuration;

@@ -8,6 +8,7 @@ import { Bridging } from "./bridging.ts";
 import { Broker, type Observer } from "./broker/broker.ts";
 import type { Restored } from "./broker/restore.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { applyControlApi } from "./control_api.ts";
 import type { Log } from "./log.ts";
 import type { LogTopics } from "./log_topics.ts";
 import type { Loaded } from "./config/load_configuration.ts";
@@ -17,6 +18,7 @@ import { Reason } from "./wire/reason.ts";
 import { MemoryStore } from "./store/memory_store.ts";
 import { Listeners, webSocketSettingsOf } from "./listeners.ts";
 import { ListenError, lockStore, openAdmin, openStore } from "./opening.ts";
+import { Plugins } from "./plugins.ts";
 import { settingsOf } from "./settings.ts";
 import type { Store } from "./store/store.ts";
 import { WebSocketEntrance } from "./transport/web_socket_entrance.ts";
@@ -82,6 +84,7 @@ export class Server {
   #isStopped = false;
   readonly #admin: AdminServer | null;
   readonly #control: AccessControl;
+  readonly #plugins: Plugins;
   /** What the HTTP interface sees of this server. */
   readonly source: AdminSource;
 
@@ -92,6 +95,7 @@ export class Server {
     source: AdminSource,
     admin: AdminServer | null,
     control: AccessControl,
+    plugins: Plugins,
   ) {
     const { configuration, log } = options;
     const { global } = configuration;
@@ -102,6 +106,7 @@ export class Server {
     this.#options = options;
     this.#logTopics = options.logTopics;
     this.#control = control;
+    this.#plugins = plugins;
     control.onFault = (error, doing) => this.broker.fault(error, doing);
     this.source = source;
     this.#admin = admin;
@@ -125,21 +130,22 @@ export class Server {
       heapBytes: () => Deno.memoryUsage().rss,
       log: (type, text, details) => log.log(type, text, details),
       logs: (type) => log.logs(type),
-      observer: options.observer,
+      observer: plugins.observer(options.observer),
       version: `sabethes version ${VERSION}`,
     });
     this.bridging = new Bridging(this.broker);
     this.webSockets = new WebSocketEntrance(this.broker, webSocketSettingsOf(configuration));
   }
 
-  /** @throws {AccessFileError}, {StoreError} or {ListenError}; then nothing was changed and nothing is open */
+  /** @throws {PluginError}, {AccessFileError}, {StoreError} or {ListenError}; then nothing is open */
   static async start(options: ServerOptions): Promise<Server> {
     const { configuration, log } = options;
     log.log("information", `sabethes version ${VERSION} starting`);
     for (const notice of configuration.notices) log.log("warning", notice);
     const hooks = hookPolicy(options.hooks);
+    const plugins = new Plugins(configuration, log);
     const control = AccessControl.open(configuration, {
-      first: () => [hooks],
+      first: (listener, ofFile) => [hooks, ...plugins.policies(listener, ofFile)],
       warn: (text) => log.log("warning", text),
       notice: (text) => log.log("notice", text),
     });
@@ -168,19 +174,25 @@ export class Server {
       await closePorts();
       throw error;
     }
-    const starting = new Server(options, store, listeners, source, admin, control);
+    const starting = new Server(options, store, listeners, source, admin, control, plugins);
     try {
       const startedAtMs = performance.now();
       const restored = starting.broker.restore();
       starting.#logStart(lock?.directory ?? null, restored, performance.now() - startedAtMs);
       options.opened?.(lock?.directory ?? null);
+      // What others have written runs without the rights of root.
+      await plugins.open({ verifier: control.verifier, changed: () => control.access.changed() });
+      control.renew();
     } catch (error) {
+      await plugins.close();
       await store.close();
       await closePorts();
       throw error;
     }
     server = starting;
     server.broker.start();
+    plugins.attach(server.broker);
+    applyControlApi(server.broker, configuration, plugins, log);
     options.logTopics?.attach(server.broker);
     listeners.start(server.broker);
     server.bridging.apply(configuration);
@@ -214,6 +226,7 @@ export class Server {
         this.#prepareAccess,
         this.#prepareSettings,
         this.#prepareBridges,
+        this.#preparePlugins,
       ];
       const { effective, ...result } = await reload(this.configuration, load, parts, this.#log);
       this.configuration = effective;
@@ -273,6 +286,14 @@ export class Server {
     apply: () => this.bridging.apply(effective),
   });
 
+  readonly #preparePlugins: Prepare = (effective) => ({
+    warnings: [],
+    apply: () => {
+      applyControlApi(this.broker, effective, this.#plugins, this.#log);
+      this.#plugins.reload();
+    },
+  });
+
   /**
    * What the ACL files say to a question: one answer where all listeners have the same, else one for
    * each.
@@ -299,6 +320,7 @@ export class Server {
       [this.listeners, this.webSockets, this.bridging].map((entrance) => entrance.drain(DRAIN_MS)),
     );
     await this.#admin?.close();
+    await this.#plugins.close();
     // Time goes on until the last commit: the journal watches it.
     await this.broker.journal.close();
     this.#control.close();

@@ -46,19 +46,32 @@ export interface AccessHooks {
   authorizeReceive?(client: Client, topic: string): boolean | undefined;
 }
 
-/** The hooks as a policy: what is not hooked has no opinion. */
-export function hookPolicy(hooks: AccessHooks, name = "the hooks"): Policy {
+/**
+ * The hooks as a policy: what is not hooked has no opinion.
+ *
+ * @param failed takes what they throw; without it that counts as a defect of the broker
+ */
+export function hookPolicy(
+  hooks: AccessHooks,
+  name = "the hooks",
+  failed?: Policy["failed"],
+): Policy {
   const { authenticate, authorizePublish, authorizeSubscribe, authorizeReceive } = hooks;
   const policy: { -readonly [Member in keyof Policy]: Policy[Member] } = {
     name,
     publishIsRemembered: false,
+    failed,
   };
   if (authenticate !== undefined) {
     policy.authenticate = (identity, password) =>
       verdict(
         authenticate.call(hooks, clientOf(identity), password),
         (decided) =>
-          typeof decided === "number" ? decided : decided ? Reason.Success : Reason.NotAuthorized,
+          typeof decided === "number"
+            ? decided
+            : decided === true
+            ? Reason.Success
+            : Reason.NotAuthorized,
       );
   }
   if (authorizePublish !== undefined) {
@@ -67,7 +80,7 @@ export function hookPolicy(hooks: AccessHooks, name = "the hooks"): Policy {
       const message = { topic, qos, retain, payload: publish.payload() };
       return verdict(
         authorizePublish.call(hooks, clientOf(identity), message),
-        (decided) => decided,
+        (decided) => decided === true,
       );
     };
   }
@@ -76,12 +89,19 @@ export function hookPolicy(hooks: AccessHooks, name = "the hooks"): Policy {
       verdict(
         authorizeSubscribe.call(hooks, clientOf(identity), request),
         (decided) =>
-          decided === true ? request.qos : decided === false ? Reason.NotAuthorized : decided,
+          decided === true ? request.qos : isQos(decided) ? decided : Reason.NotAuthorized,
       );
   }
   if (authorizeReceive !== undefined) {
-    policy.mayReceive = (identity, topicName) =>
-      authorizeReceive.call(hooks, clientOf(identity), topicName) ?? DEFER;
+    policy.mayReceive = (identity, topicName) => {
+      const decided: unknown = authorizeReceive.call(hooks, clientOf(identity), topicName);
+      // A promise must not pass for true.
+      if (decided instanceof Promise) {
+        decided.catch((error) => failed?.(error, "authorizeReceive"));
+        throw new TypeError("authorizeReceive has to answer at once, not by a promise");
+      }
+      return decided === undefined ? DEFER : decided === true;
+    };
   }
   return policy;
 }
@@ -92,7 +112,12 @@ function verdict<A, T>(answer: Answer<A>, read: (decided: A) => T): Verdict<T> {
   return answer instanceof Promise ? answer.then(decision) : decision(answer);
 }
 
-function clientOf(identity: Identity): Client {
+function isQos(decided: unknown): decided is Qos {
+  return decided === 0 || decided === 1 || decided === 2;
+}
+
+/** A client that has connected. */
+export function clientOf(identity: Identity): Client {
   return {
     clientId: identity.clientId,
     userName: identity.userName,

@@ -24,6 +24,10 @@ export interface Policy {
    * until the policies change. It must then be answered at once.
    */
   readonly publishIsRemembered: boolean;
+  /** True: it refuses some things and leaves all others as if it were not there. */
+  readonly onlyRefuses?: true;
+  /** Takes what it throws, if that is no defect of the broker. */
+  failed?(error: unknown, doing: string): void;
   /** A Reason Code: Success, or why the CONNECT is refused. */
   authenticate?(identity: Identity, password: Uint8Array | undefined): Verdict<number>;
   /** `publish` is borrowed: valid during the call, or until the promise is settled. */

@@ -60,7 +60,7 @@ export class PolicyAccess implements Access {
     answer: (reason: number) => void,
   ): Answered<number> {
     const { allowAnonymous, policies } = this.#securityOf(identity);
-    const isAsked = policies.some(({ authenticate }) => authenticate !== undefined);
+    const isAsked = anyDecides(policies, "authenticate");
     // Without anything that knows users, a user name proves nothing: it is anonymous all the same.
     const admitted = allowAnonymous && (!isAsked || identity.userName === undefined);
     return this.#ask(
@@ -84,7 +84,7 @@ export class PolicyAccess implements Access {
       policies,
       "authorizePublish",
       (policy) => policy.mayPublish?.(identity, topicName, publish),
-      !policies.some(({ mayPublish }) => mayPublish !== undefined),
+      !anyDecides(policies, "mayPublish"),
       false,
       answer,
     );
@@ -92,10 +92,8 @@ export class PolicyAccess implements Access {
 
   mayReceive(identity: Identity, topicName: string): boolean {
     const { policies } = this.#securityOf(identity);
-    let isAsked = false;
     for (const policy of policies) {
       if (policy.mayReceive === undefined) continue;
-      isAsked = true;
       try {
         const decided = policy.mayReceive(identity, topicName);
         if (decided !== DEFER) return decided;
@@ -104,7 +102,7 @@ export class PolicyAccess implements Access {
         return false;
       }
     }
-    return !isAsked;
+    return !anyDecides(policies, "mayReceive");
   }
 
   maySubscribe(
@@ -113,7 +111,7 @@ export class PolicyAccess implements Access {
     answer: (reason: number) => void,
   ): Answered<number> {
     const { policies } = this.#securityOf(identity);
-    const isAsked = policies.some(({ maySubscribe }) => maySubscribe !== undefined);
+    const isAsked = anyDecides(policies, "maySubscribe");
     return this.#ask(
       policies,
       "authorizeSubscribe",
@@ -125,14 +123,13 @@ export class PolicyAccess implements Access {
   }
 
   mayUnsubscribe(identity: Identity, filter: string): number {
-    let isAsked = false;
-    for (const policy of this.#securityOf(identity).policies) {
+    const { policies } = this.#securityOf(identity);
+    for (const policy of policies) {
       if (policy.mayUnsubscribe === undefined) continue;
-      isAsked = true;
       const decided = policy.mayUnsubscribe(identity, filter);
       if (decided !== DEFER) return decided;
     }
-    return isAsked ? Reason.NotAuthorized : Reason.Success;
+    return anyDecides(policies, "mayUnsubscribe") ? Reason.NotAuthorized : Reason.Success;
   }
 
   #securityOf({ listener }: Identity): Security {
@@ -177,6 +174,15 @@ export class PolicyAccess implements Access {
   }
 
   #failed(policy: Policy, doing: string, error: unknown) {
-    this.#fault(error, `in ${doing} of ${policy.name}`);
+    if (policy.failed !== undefined) policy.failed(error, doing);
+    else this.#fault(error, `in ${doing} of ${policy.name}`);
   }
+}
+
+/** Whether where all defer one was asked that could have allowed it. */
+function anyDecides(
+  policies: readonly Policy[],
+  question: "authenticate" | "mayPublish" | "mayReceive" | "maySubscribe" | "mayUnsubscribe",
+): boolean {
+  return policies.some((policy) => policy[question] !== undefined && !policy.onlyRefuses);
 }

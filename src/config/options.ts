@@ -85,6 +85,7 @@ export interface PluginSection {
   readonly listener: number | null;
   /** The `plugin_opt_*` lines in order, without that beginning. */
   readonly options: readonly (readonly [key: string, value: string])[];
+  /** True only where it was asked for. */
   readonly denySpecialChars: boolean;
   readonly place: Place;
 }

@@ -136,7 +136,7 @@ export const ACCESS_OPTIONS = [
     scope: "global",
     kind: "bool",
     default: false,
-    status: "later",
+    status: "honoured",
     meaning: "Answers the commands listPlugins and listListeners on $CONTROL/broker/v1.",
     reloadable: true,
     since: "2.1",

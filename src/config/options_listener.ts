@@ -240,7 +240,7 @@ export const LISTENER_OPTIONS = [
     defaultText: "none",
     example: "NAME",
     listenerNeed: "explicit",
-    status: "later",
+    status: "honoured",
     meaning: "Gives a plugin that plugin_load has named to this listener; repeat it for several.",
     reloadable: false,
     since: "2.1",

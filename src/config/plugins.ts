@@ -77,7 +77,7 @@ export class Plugins {
     listener: number | null,
     place: Place,
   ): void {
-    this.current = { kind, path, name, listener, options: [], denySpecialChars: true, place };
+    this.current = { kind, path, name, listener, options: [], denySpecialChars: false, place };
     this.all.push(this.current);
   }
 }

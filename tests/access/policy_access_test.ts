@@ -271,3 +271,50 @@ Deno.test("use_username_as_clientid and clientid_prefixes decide about the ident
   const assigned = prefixed.open(5).send(connect(5, { clientId: "" }));
   assert.equal(assigned.expect("connack").reason, 0x87, "an assigned one is judged as well");
 });
+
+Deno.test("a user name of no characters is as good as none", () => {
+  const knows = policy({
+    authenticate: ({ userName }) => userName === undefined ? DEFER : Reason.NotAuthorized,
+  });
+  const access = accessOf({ allowAnonymous: true, policies: [knows] });
+  const world = new World({ access });
+  world.connect(5, { userName: "", password: "p" }).expectOpen();
+  const named = world.open(5).send(connect(5, { userName: "u", password: "p" }));
+  assert.equal(named.expect("connack").reason, Reason.NotAuthorized);
+});
+
+Deno.test("a policy that only refuses leaves the rest as if it were not there", () => {
+  const veto = policy({
+    onlyRefuses: true,
+    authenticate: () => DEFER,
+    mayPublish: (_identity, topic) => topic === "no" ? false : DEFER,
+    mayReceive: () => DEFER,
+    maySubscribe: () => DEFER,
+    mayUnsubscribe: () => DEFER,
+  });
+  const alone = accessOf({ allowAnonymous: true, policies: [veto] });
+  const publish = Publish.of({ payload: new Uint8Array() });
+  assert.equal(alone.authenticate(identity("u"), undefined, never), Reason.Success);
+  assert.equal(alone.mayPublish(identity(), "no", publish, never), false);
+  assert.equal(alone.mayPublish(identity(), "yes", publish, never), true);
+  assert.equal(alone.mayReceive(identity(), "t"), true);
+  assert.equal(alone.maySubscribe(identity(), request, never), 1);
+  assert.equal(alone.mayUnsubscribe(identity(), "t"), Reason.Success);
+  const other = policy({ mayPublish: () => DEFER });
+  const both = accessOf({ allowAnonymous: true, policies: [veto, other] });
+  assert.equal(both.mayPublish(identity(), "yes", publish, never), false);
+});
+
+Deno.test("what a policy throws goes to the policy, if it takes it", () => {
+  const failures: string[] = [];
+  const throws = policy({
+    mayPublish: () => {
+      throw new Error("wrong");
+    },
+    failed: (error, doing) => void failures.push(`${doing}: ${(error as Error).message}`),
+  });
+  const access = accessOf({ allowAnonymous: true, policies: [throws] });
+  const publish = Publish.of({ payload: new Uint8Array() });
+  assert.equal(access.mayPublish(identity(), "t", publish, never), false);
+  assert.deepEqual([failures, faults], [["authorizePublish: wrong"], []]);
+});

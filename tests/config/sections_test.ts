@@ -129,7 +129,7 @@ for (const [what, text, expected] of RELATIONS) {
 Deno.test("plugins have the settings below them, in order", () => {
   const { plugins, listeners } = loadLater({
     "a.conf": "auth_plugin /a b.so\nplugin_opt_x 1 2\nauth_opt_x 3\n" +
-      "plugin_load n /c.so\nglobal_plugin /d.so\nauth_plugin_deny_special_chars false\n" +
+      "plugin_load n /c.so\nglobal_plugin /d.so\nauth_plugin_deny_special_chars true\n" +
       "listener 1\nplugin_use n\nplugin_opt_y 4\n",
   });
   assert.deepEqual(
@@ -142,9 +142,9 @@ Deno.test("plugins have the settings below them, in order", () => {
       denySpecialChars,
     ]),
     [
-      ["plugin", "/a b.so", null, null, [["x", "1 2"], ["x", "3"]], true],
-      ["plugin_load", "/c.so", "n", null, [["y", "4"]], true],
-      ["global_plugin", "/d.so", null, null, [], false],
+      ["plugin", "/a b.so", null, null, [["x", "1 2"], ["x", "3"]], false],
+      ["plugin_load", "/c.so", "n", null, [["y", "4"]], false],
+      ["global_plugin", "/d.so", null, null, [], true],
     ],
   );
   assert.deepEqual(listeners[0].pluginUse, ["n"]);
