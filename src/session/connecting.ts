@@ -30,7 +30,8 @@ export function receiveConnect(host: Host, connection: Connection): void {
   if (refused !== undefined) return refuseConnect(host, connection, refused);
   const { listener, link } = connection;
   const isCertified = listener.userNameFrom !== "connect";
-  const userName = isCertified ? certifiedName(listener, link.peer) : connect.userName;
+  // A name of no characters is nobody's, as Mosquitto has it.
+  const userName = isCertified ? certifiedName(listener, link.peer) : connect.userName || undefined;
   const clientId = clientIdOf(host, listener, connect, userName);
   const identity: Identity = {
     clientId: clientId ?? connect.clientId,
@@ -91,7 +92,7 @@ function clientIdOf(
   connect: ConnectPacket,
   userName: string | undefined,
 ): string | undefined {
-  if (listener.useUsernameAsClientid) return userName || undefined;
+  if (listener.useUsernameAsClientid) return userName;
   return connect.clientId === "" ? host.newClientId(listener.autoIdPrefix) : connect.clientId;
 }
 
