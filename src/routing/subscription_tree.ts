@@ -173,12 +173,14 @@ export class SubscriptionTree<S extends Subscriber> {
     };
     const walk = (node: Node<S>, index: number) => {
       const wildcards = index > 0 || !topic.isSystem;
-      // `a/#` matches `a` as well [MQTT-4.7.1.2], so it is looked at before the end.
+      if (index === levels.length) take(node);
+      else {
+        const child = node.children?.get(levels[index]);
+        if (child !== undefined) walk(child, index + 1);
+        if (node.single !== null && wildcards) walk(node.single, index + 1);
+      }
+      // `a/#` matches `a` as well [MQTT-4.7.1.2]. The most special filter comes first, as with Mosquitto.
       if (node.multi !== null && wildcards) take(node.multi);
-      if (index === levels.length) return take(node);
-      const child = node.children?.get(levels[index]);
-      if (child !== undefined) walk(child, index + 1);
-      if (node.single !== null && wildcards) walk(node.single, index + 1);
     };
     walk(this.#root, 0);
     return { matches, groups };

@@ -189,3 +189,23 @@ Deno.test("only $share/NAME/FILTER with a name and a filter is a Shared Subscrip
   ];
   for (const [filter, expected] of cases) assert.deepEqual(parseFilter(filter), expected, filter);
 });
+
+Deno.test("the most special filter comes first: level by level the name, +, #", () => {
+  const tree = new SubscriptionTree<Client>(true);
+  const filters = ["#", "a/#", "a/+", "+/b", "a/b", "a/b/#", "+/+"];
+  const options = { qos: 0 as const, noLocal: false, retainAsPublished: false };
+  for (const [index, filter] of filters.entries()) {
+    const subscription = { ...options, subscriber: clients[0], identifier: index + 1 };
+    tree.subscribe(filter, subscription, null);
+  }
+  const { matches } = tree.route(new TopicTable(100, 1).named("a/b"));
+  assert.deepEqual(matches.map(({ identifiers }) => filters[identifiers![0] - 1]), [
+    "a/b",
+    "a/b/#",
+    "a/+",
+    "a/#",
+    "+/b",
+    "+/+",
+    "#",
+  ]);
+});
