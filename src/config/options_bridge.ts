@@ -28,6 +28,7 @@ export const BRIDGE_OPTIONS = [
     status: "honoured",
     meaning: "Brokers to connect to, the preferred one first.",
     reloadable: true,
+    differs: "Also takes URLs of WebSockets: ws://HOST:PORT/PATH and wss://.",
     since: "0.6",
   },
   {
@@ -42,6 +43,8 @@ export const BRIDGE_OPTIONS = [
     meaning:
       "Topics to share, in which direction and at which QoS; a prefix is put in front here or there. Repeat it for several.",
     reloadable: true,
+    differs:
+      "Lines that differ in a prefix alone are two, and a mapping that would feed itself is refused.",
     since: "0.6",
   },
   {
@@ -69,6 +72,7 @@ export const BRIDGE_OPTIONS = [
     status: "honoured",
     meaning: "Client Identifier of the bridge at this broker.",
     reloadable: true,
+    differs: "No client can take it.",
     since: "1.4",
   },
   {
@@ -111,6 +115,8 @@ export const BRIDGE_OPTIONS = [
     status: "honoured",
     meaning: "User name of the bridge at this broker.",
     reloadable: true,
+    differs:
+      "Stands in the records of messages; as in Mosquitto 2, a bridge passes every check of this broker.",
     since: "1.3",
   },
   {
@@ -125,6 +131,7 @@ export const BRIDGE_OPTIONS = [
     status: "honoured",
     meaning: "Password of the bridge at this broker.",
     reloadable: true,
+    differs: "Nothing asks for it: as in Mosquitto 2, a bridge passes every check of this broker.",
     since: "1.3",
   },
   {

@@ -92,6 +92,7 @@ export const BRIDGE_CONNECTION_OPTIONS = [
     status: "honoured",
     meaning: "Tells the other broker that this is a bridge, which keeps messages from coming back.",
     reloadable: true,
+    differs: "What is refused is left out at once, without waiting for the next attempt.",
     since: "1.0",
   },
   {
@@ -103,6 +104,8 @@ export const BRIDGE_CONNECTION_OPTIONS = [
     status: "honoured",
     meaning: "MQTT version of the bridge.",
     reloadable: true,
+    differs:
+      "A bridge of MQTT 5 goes on with 3.1.1 also when it is refused in the form of MQTT 5, and at once.",
     since: "1.4",
   },
   {
@@ -182,6 +185,7 @@ export const BRIDGE_CONNECTION_OPTIONS = [
     status: "honoured",
     meaning: "Session Expiry Interval told to the other broker (MQTT 5).",
     reloadable: true,
+    differs: "Takes the whole range.",
     since: "2.1",
   },
   {
@@ -207,6 +211,7 @@ export const BRIDGE_CONNECTION_OPTIONS = [
     status: "honoured",
     meaning: "TCP keep-alive probes of the bridge.",
     reloadable: true,
+    differs: "Linux.",
     since: "2.1",
   },
   {
