@@ -3,6 +3,7 @@ import type { Configuration } from "./config/configuration.ts";
 import { isHonoured, OPTIONS } from "./config/options.ts";
 import { camelCase } from "./config/option_row.ts";
 import { isLoopback } from "./config/loopback.ts";
+import { pluginKind } from "./config/plugin_kind.ts";
 
 /** Looked at whatever is configured. */
 const VARIABLES = [
@@ -26,7 +27,8 @@ const STORE_VARIABLES = [
   "npm_config_arch",
   "npm_config_platform",
 ];
-const STORE_SYSTEM = ["cpus", "hostname", "networkInterfaces"];
+/** Asked by those packages, and `statfs` for the room on the disk. */
+const STORE_SYSTEM = ["cpus", "hostname", "networkInterfaces", "statfs"];
 /** Options of paths that are written; the others are read. */
 const WRITTEN = ["pid_file", "persistence_location", "persistence_file"];
 
@@ -38,6 +40,9 @@ const WRITTEN = ["pid_file", "persistence_location", "persistence_file"];
 export function permissionFlags(configuration: Configuration, asked: FileArguments): string[] {
   const { global } = configuration;
   const variables = [...VARIABLES, ...(global.persistence ? STORE_VARIABLES : [])];
+  if (configuration.plugins.some(({ path }) => pluginKind(path) === "dynamic-security")) {
+    variables.push("MOSQUITTO_DYNSEC_PASSWORD");
+  }
   if (asked.expandEnv) variables.push(...variablesOf(configuration));
   const written = writtenPaths(configuration);
   return [
@@ -79,14 +84,23 @@ function readPaths(configuration: Configuration): string[] {
       if (typeof path === "string" && path !== "") paths.push(path);
     }
   }
-  paths.push(...plugins.map(({ path }) => path).filter((path) => /\.[jt]s$/.test(path)));
+  for (const { path, options } of plugins) {
+    if (pluginKind(path) === "module") paths.push(path);
+    else paths.push(...options.filter(([key]) => key.endsWith("_file")).map(([, file]) => file));
+  }
   // Hashes of argon2id are computed by a worker, which reads its program itself.
-  if (listeners.some(({ passwordFile }) => passwordFile !== "")) {
+  const hasPasswords = listeners.some(({ passwordFile }) => passwordFile !== "");
+  if (hasPasswords || plugins.some(({ path }) => checksPasswords(path))) {
     paths.push(decodeURIComponent(new URL("./access", import.meta.url).pathname));
   }
   // Of the directory above the store, whether it is there, and what stands in the store's place.
   if (global.persistence) paths.push(locationOf(global), ...packageDirectories());
   return paths;
+}
+
+function checksPasswords(path: string): boolean {
+  const kind = pluginKind(path);
+  return kind === "password-file" || kind === "dynamic-security";
 }
 
 function locationOf({ persistenceLocation: location }: Configuration["global"]): string {

@@ -178,15 +178,39 @@ Each option is declared once, in a table that three spellings share:
 - **mosquitto.conf**, Mosquitto's language: \`max_inflight_messages 20\`, one per line, \`#\` in the first
   column begins a comment. \`conf/sabethes.conf\` shows every option.
 - **INI**, for files that end in \`.ini\`: \`max_inflight_messages = 20\`, \`[listener NAME]\` for each
-  listener with its \`port\` and \`bind_address\`, \`log_type[] = error\` for each value of an option that takes
-  several. \`conf/sabethes.ini\` says the same as \`conf/sabethes.conf\`.
+  listener with its \`port\` and \`bind_address\`, \`[bridge NAME]\` for each bridge, \`log_type[] = error\` for
+  each value of an option that takes several. A value with \`;\`, \`#\` or quotes in it stands in quotes:
+  \`topic[] = '"a b/#" out 1'\`. \`conf/sabethes.ini\` says the same as \`conf/sabethes.conf\`.
 - **the embedding API**: \`createBroker({ maxInflightMessages: 20, listeners: [{ port: 1883 }] })\`.
 
-\`mod.ts check-config FILE\` (or \`-c FILE --test-config\`) reports every mistake of a file and of those it
-includes, with line, column and the nearest right name, and touches nothing. A wrong configuration ends
-the program with exit status 3. No option is ignored in silence.
+A wrong configuration ends the program with exit status 3, with every mistake on stderr: its file, line
+and column, what is wrong, and the nearest right name. No option is ignored in silence.
 
-"As Mosquitto" below means Mosquitto 2.1. "Reload" says whether a change is meant to take effect on
+## Looking before it runs
+
+- \`mod.ts -c FILE --test-config\` reads a file and those it includes, as Mosquitto does.
+- \`mod.ts check-config FILE\` also reads what the options name: password, ACL and PSK files,
+  certificates and their keys, directories. It warns of what will not work, such as a certificate that
+  ends soon or a listener that nobody can use, and says what older names are called now and what changed
+  its meaning since Mosquitto 1.x and 2.0. With \`--json\` for programs. The status is 0 if there are
+  warnings only, 3 if there are mistakes.
+- \`mod.ts config show -c FILE\` prints every value in force and where it comes from, without secrets, and
+  the narrowest \`deno run --allow-…\` line with which this configuration runs. \`--json\`, \`-p\`, \`-v\` and
+  \`-q\` as usual. Files may be replaced while the broker runs; a reload that names others needs the
+  right to read them, too.
+
+## Values from the environment and from files
+
+With \`--expand-env\` on the command line, \`\${NAME}\` in a value is filled in from the environment and
+\`\${file:PATH}\` from a file of one line, such as a mounted secret; \`$\${\` stands for \`\${\` itself. Without
+that flag nothing is filled in. A name that is not set is a mistake. What was filled in is shown by no
+message, and by \`config show\` as it is written.
+
+    admin_token \${file:/run/secrets/admin_token}
+
+## How to read the tables
+
+"As Mosquitto" means Mosquitto 2.1. "Reload" says whether a change is meant to take effect on
 SIGHUP rather than at the next start.
 
 ## The whole broker
