@@ -6,6 +6,7 @@ import { examineAccessFiles } from "./examined_access.ts";
 import { examineBridgeCertificates, examineListenerCertificates } from "./examined_certificates.ts";
 import { examineListeners } from "./examined_listeners.ts";
 import { examinePaths } from "./examined_paths.ts";
+import { examinePlugins } from "./examined_plugins.ts";
 import type { Finding } from "./finding.ts";
 import { type LoadArguments, readConfiguration } from "./load_configuration.ts";
 
@@ -57,6 +58,7 @@ export function examine(asked: LoadArguments): Finding[] {
   for (const bridge of check.bridges) examineBridgeCertificates(bridge, examined);
   examineListeners(examined);
   examinePaths(examined);
+  examinePlugins(examined);
   changeNotices(examined);
   return findings;
 }

@@ -11,7 +11,7 @@ const DIRECTORIES = ["http_dir"];
 
 /** What options name beside access files and certificates; also `${…}` that nothing fills in. */
 export function examinePaths(examined: Examined): void {
-  const { check, configuration, report } = examined;
+  const { check } = examined;
   for (const section of [check.global, ...check.listeners, ...check.bridges]) {
     for (const [option, place] of section.places) {
       const value = section.values.get(option);
@@ -20,11 +20,6 @@ export function examinePaths(examined: Examined): void {
       for (const text of [value].flat()) {
         if (typeof text === "string") examineText(row, text, place, examined);
       }
-    }
-  }
-  for (const { path, place } of configuration.plugins) {
-    if (/\.[jt]s$/.test(path) && !isFile(path)) {
-      report("mistake", place, `Unable to open plugin "${path}".`);
     }
   }
 }
@@ -60,8 +55,4 @@ function directoryOf(path: string): string {
 
 function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

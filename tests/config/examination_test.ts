@@ -98,6 +98,19 @@ const MISSING: [string, string][] = [
     "plugin @DIR@/none.ts",
     'mistake a.conf:3 Unable to open plugin "none.ts".',
   ],
+  ["plugin other.so", 'mistake a.conf:3 Unable to load plugin "other.so".'],
+  [
+    "plugin mosquitto_acl_file.so\nplugin_opt_acl_file @DIR@/none",
+    'mistake a.conf:3 Unable to open acl_file "none".',
+  ],
+  [
+    "plugin mosquitto_password_file.so\nplugin_opt_password_file @DIR@/none",
+    'mistake a.conf:3 Unable to open password_file "none".',
+  ],
+  [
+    "plugin mosquitto_dynamic_security.so\nplugin_opt_config_file @DIR@",
+    "mistake a.conf:3 Error loading Dynamic security plugin config: File is not readable.",
+  ],
 ];
 for (const [text, expected] of MISSING) {
   Deno.test(`a check finds what is wrong with: ${text}`, () => {
