@@ -98,9 +98,13 @@ async function secured(
   signal.addEventListener("abort", giveUp);
   try {
     // A native library: read only where it is wanted.
-    const { opensslClientContext } = await import("../transport/tls/openssl_client_context.ts");
+    const { tlsEngine } = await import("../transport/tls/openssl_engine.ts");
+    const { engine } = tlsEngine();
+    const options = tlsOptionsOf(tls);
+    const [missing] = engine.unsupported(options);
+    if (missing !== undefined) throw new DialError(`${missing} needs OpenSSL, which is not there`);
     // Made anew each time, as the files may have been replaced.
-    const context = opensslClientContext(tlsOptionsOf(tls));
+    const context = engine.clientContext(options);
     try {
       const stream = context.secure(raw, host);
       await stream.handshake(HANDSHAKE_MS);
@@ -110,7 +114,7 @@ async function secured(
     }
   } catch (error) {
     if (!signal.aborted) closeQuietly(raw);
-    throw new DialError(await tlsTextOf(error));
+    throw error instanceof DialError ? error : new DialError(await tlsTextOf(error));
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
