@@ -14,6 +14,8 @@ import { readValue } from "./values.ts";
 export interface Notice {
   readonly text: string;
   readonly place?: Place;
+  /** Only for who examines the configuration. */
+  readonly hint?: string;
 }
 
 /** Names that Mosquitto itself no longer knows, and what came after them. */
@@ -76,8 +78,9 @@ export class Check {
     this.mistakes.push({ ...place, message: shown, ...(hint === undefined ? {} : { hint }) });
   }
 
-  notice(place: Place, text: string): void {
-    this.notices.push({ text: this.filledIn.hide(place, text), place });
+  notice(place: Place, text: string, hint?: string): void {
+    const shown = this.filledIn.hide(place, text);
+    this.notices.push({ text: shown, place, ...(hint === undefined ? {} : { hint }) });
   }
 
   /** Fills in what a value takes from elsewhere; undefined and a mistake if that cannot be had. */
@@ -93,7 +96,10 @@ export class Check {
   set(setting: Setting): void {
     const row = this.find(setting);
     if (row === undefined) return;
-    if (row.note !== undefined) this.notice(setting.place, row.note);
+    if (row.note !== undefined) {
+      const isDropped = row.status === "dropped";
+      this.notice(setting.place, row.note, isDropped ? `${row.meaning} Leave it out.` : undefined);
+    }
     if (row.scope === "plugin") return this.#takePluginSetting(row, setting);
     if (row.kind === "directive") return this.#direct(row, setting);
     const section = this.#sectionOf(row, setting);

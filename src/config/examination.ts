@@ -49,9 +49,10 @@ export function examine(asked: LoadArguments): Finding[] {
       );
     },
   };
-  for (const { text, place = { file, line: 0 } } of check.notices) {
+  for (const { text, place = { file, line: 0 }, hint } of check.notices) {
     const isWarning = text.startsWith("Warning: ");
-    examined.report(isWarning ? "warning" : "notice", place, text.replace(/^Warning: /, ""));
+    const message = text.replace(/^Warning: /, "");
+    examined.report(isWarning ? "warning" : "notice", place, message, hint);
   }
   examineAccessFiles(examined);
   for (const listener of check.listeners) examineListenerCertificates(listener, examined);

@@ -239,6 +239,13 @@ Deno.test("a file with every option of Mosquitto 1.1 passes with warnings only",
   }
 });
 
+Deno.test("of a dropped option it is said what it did", () => {
+  using files = new Files();
+  const [finding] = files.examine(`retry_interval 20\n${LISTENER}`);
+  assert.equal(finding.severity, "warning");
+  assert.match(finding.hint ?? "", /which MQTT forbids\. Leave it out\.$/);
+});
+
 Deno.test("findings are written for people and for programs", () => {
   using files = new Files();
   const findings = files.examine(`${LISTENER}max_qeued_messages 5\nmaximum_qos 1\n`);

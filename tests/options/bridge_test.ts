@@ -8,6 +8,7 @@ interface Visitor {
   readonly connect: IConnectPacket;
   /** From where it came. */
   readonly address: string;
+  readonly port: number;
   readonly packets: Packet[];
 }
 
@@ -44,8 +45,8 @@ class Remote implements AsyncDisposable {
       void connection.write(generate(packet, visitor?.connect)).catch(() => {});
     reader.on("packet", (packet: Packet) => {
       if (packet.cmd === "connect") {
-        const { hostname: address } = connection.remoteAddr as Deno.NetAddr;
-        visitor = { connect: packet, address, packets: [] };
+        const { hostname: address, port } = connection.remoteAddr as Deno.NetAddr;
+        visitor = { connect: packet, address, port, packets: [] };
         this.visitors.set(packet.clientId, visitor);
         return send({ cmd: "connack", sessionPresent: false, returnCode: 0, reasonCode: 0 });
       }
@@ -76,6 +77,7 @@ const BRIDGES: Record<string, string[]> = {
   named: ["remote_username joe", "remote_password secret word", "local_clientid mine"],
   clean: ["cleansession true", "keepalive_interval 33", "notifications false"],
   frank: ["try_private false", "notification_topic state/of/it", "bridge_bind_address 127.0.0.5"],
+  probed: ["bridge_tcp_keepalive 1000 10 5"],
   quiet: ["notifications_local_only true", "bridge_attempt_unsubscribe false"],
   modern: [
     ...["bridge_protocol_version mqttv50", "bridge_max_topic_alias 4", "bridge_receive_maximum 7"],
@@ -230,3 +232,15 @@ Deno.test("options of bridges, as the other broker sees them", (t) =>
       },
     );
   }));
+
+/** Until TCP probes the idle connection from a port, as the kernel has it; 0: it does not. */
+function secondsToProbe(port: number): number {
+  const end = port.toString(16).toUpperCase().padStart(4, "0");
+  for (const line of Deno.readTextFileSync("/proc/net/tcp").split("\n")) {
+    const [, local, , , , timer] = line.trim().split(/\s+/);
+    if (local?.endsWith(`:${end}`) !== true) continue;
+    const [kind, ticks] = timer.split(":");
+    return kind === "02" ? parseInt(ticks, 16) / 100 : 0;
+  }
+  return 0;
+}
