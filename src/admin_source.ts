@@ -20,6 +20,8 @@ export function adminSource(
     get token() {
       return inForce().global.adminToken || null;
     },
+    certificates: () => server()?.listeners.certificates ?? [],
+    bridges: () => server()?.bridging.bridges.all ?? [],
     explainAcl: (question) => server()?.explainAcl(question) ?? [],
     reload: () => server()?.reload() ?? null,
     webSocket: global.adminMqtt

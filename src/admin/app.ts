@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { addAcl } from "./acl.ts";
+import { addBridges } from "./bridges.ts";
 import { addClients } from "./clients.ts";
 import { answer, errorAnswer, json, RequestError } from "./answers.ts";
 import { admit } from "./guard.ts";
@@ -41,6 +42,7 @@ export function createAdminApp(source: AdminSource, listings: Listings = new Lis
   addSessions(app, source, listings);
   addRetained(app, source, listings);
   addPublish(app, source);
+  addBridges(app, source);
   addReload(app, source);
   addAcl(app, source);
   app.all("/api/*", () => {
@@ -72,7 +74,7 @@ function addState(app: Hono, source: AdminSource) {
   route(app, "/metrics", {
     GET: () => {
       const { ready } = source.readiness();
-      return answer(metricsText(brokerOf(source), source.version, ready), METRICS_CONTENT_TYPE);
+      return answer(metricsText(brokerOf(source), source, ready), METRICS_CONTENT_TYPE);
     },
   });
   route(app, "/api/v1/stats", {

@@ -1,4 +1,6 @@
+import type { AdminSource } from "./source.ts";
 import type { Broker } from "../broker/broker.ts";
+import { bridgeMetrics } from "./bridges.ts";
 
 type Statistics = ReturnType<Broker["statistics"]>;
 type Metric = readonly [type: "counter" | "gauge", name: string, help: string];
@@ -59,7 +61,11 @@ const METRICS: Readonly<Record<keyof Statistics, Metric>> = {
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** All numbers of the broker and those of its process. */
-export function metricsText(broker: Broker, version: string, ready: boolean): string {
+export function metricsText(
+  broker: Broker,
+  { version, certificates, bridges }: Pick<AdminSource, "version" | "certificates" | "bridges">,
+  ready: boolean,
+): string {
   const statistics = broker.statistics();
   const health = broker.storeHealth();
   const memory = Deno.memoryUsage();
@@ -85,6 +91,20 @@ export function metricsText(broker: Broker, version: string, ready: boolean): st
     "Batches that have been written to the store.",
     broker.journal.committed,
   );
+  const expiry = "sabethes_tls_certificate_expiry_seconds";
+  const found = certificates();
+  if (found.length > 0) {
+    lines.push(
+      `# HELP ${expiry} When a listener's certificate expires, in seconds since 1970.`,
+      `# TYPE ${expiry} gauge`,
+      ...found.map(({ listener, expiresAtMs }) =>
+        `${expiry}{listener="${listener.replaceAll(/["\\\n]/g, "_")}"} ${
+          Math.floor(expiresAtMs / 1000)
+        }`
+      ),
+    );
+  }
+  lines.push(...bridgeMetrics(bridges()));
   add("process_resident_memory_bytes", "gauge", "Resident memory.", memory.rss);
   add("sabethes_heap_used_bytes", "gauge", "JavaScript heap in use.", memory.heapUsed);
   return `${lines.join("\n")}\n`;

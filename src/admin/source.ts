@@ -34,6 +34,25 @@ export interface AclQuestion {
   readonly action: "read" | "write";
 }
 
+/** A bridge, as the HTTP interface shows and moves it. */
+export interface BridgeControl {
+  status(): {
+    readonly name: string;
+    readonly state: string;
+    readonly connected: boolean;
+    readonly address: string;
+    readonly queued: number;
+    readonly sent: number;
+    readonly received: number;
+    readonly dropped: number;
+    readonly connects: number;
+    readonly lastError: string | null;
+  };
+  pause(): void;
+  resume(): void;
+  reconnect(): void;
+}
+
 /** What the HTTP interface shows and does; given to it by whoever starts it. */
 export interface AdminSource {
   /** Null while the store is still being read. */
@@ -44,6 +63,10 @@ export interface AdminSource {
   configuration(): readonly { name: string; value: unknown; origin: string }[];
   /** Reads the configuration's files anew; null: it stands in none. */
   reload(): Promise<ReloadAnswer> | null;
+  /** Of listeners with TLS: when the server's certificate expires, in Unix milliseconds. */
+  certificates(): readonly { readonly listener: string; readonly expiresAtMs: number }[];
+  /** In the order of the configuration. */
+  bridges(): readonly BridgeControl[];
   explainAcl(question: AclQuestion): readonly AclAnswer[];
   readonly version: string;
   /** Bearer token that every request but /healthz, /readyz and /version needs; null: none. */

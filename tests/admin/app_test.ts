@@ -150,6 +150,15 @@ Deno.test("/metrics is Prometheus text with help, type and value of each number"
   assert.ok(values.get("process_resident_memory_bytes")! > 1e6);
 });
 
+Deno.test("metrics say when a listener's certificate expires, where there is one", async () => {
+  const name = "sabethes_tls_certificate_expiry_seconds";
+  const without = await new Admin(new World()).ask("GET /metrics");
+  assert.ok(!without.text.includes(name));
+  const certificates = () => [{ listener: "8883", expiresAtMs: 1_800_000_000_500 }];
+  const { text } = await new Admin(new World(), { certificates }).ask("GET /metrics");
+  assert.ok(text.includes(`# TYPE ${name} gauge\n${name}{listener="8883"} 1800000000\n`), text);
+});
+
 Deno.test("a defect is answered with 500, logged and counted, and tells nothing of itself", async () => {
   const world = new World();
   const admin = new Admin(world, {

@@ -12,6 +12,8 @@ function starting(source: Partial<AdminSource> = {}): AdminSource {
     configuration: () => [],
     reload: () => null,
     explainAcl: () => [],
+    certificates: () => [],
+    bridges: () => [],
     version: "1.2.3",
     token: null,
     webSocket: null,

@@ -64,6 +64,8 @@ export class Admin {
       configuration: () => [],
       reload: () => null,
       explainAcl: () => [],
+      certificates: () => [],
+      bridges: () => [],
       version: "1.2.3",
       token: null,
       webSocket: null,
