@@ -17,7 +17,7 @@ export class Bridging {
 
   /** Makes the bridges be those of a configuration. */
   apply({ bridges }: Configuration): void {
-    if (bridges.length === 0 && this.bridges.status().length === 0) return;
+    if (bridges.length === 0 && this.bridges.all.length === 0) return;
     const hostName = nameOfHost();
     this.bridges.apply(bridges.map((bridge) => bridgeSettings(bridge, hostName)));
   }

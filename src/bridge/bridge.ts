@@ -230,6 +230,8 @@ export class Bridge implements BridgeOwner {
   #connect() {
     if (this.#pending !== null) this.#adopt(this.#pending);
     const settings = this.#settings;
+    // Again: somebody may have ended the session from outside.
+    if (!settings.localCleanSession) this.#subscriptions.open();
     const address = this.#target();
     const where = `${printable(this.name)} (${addressText(address)})`;
     this.#broker.log("notice", `Connecting bridge ${where}`);

@@ -1,6 +1,5 @@
 import type { Mistake } from "../mistake.ts";
 import { Bridge, type BridgePorts } from "./bridge.ts";
-import type { BridgeStatus } from "./bridge_status.ts";
 import { selfFeedingMistakes } from "./self_feeding.ts";
 import type { BridgeSettings } from "./settings.ts";
 
@@ -43,9 +42,9 @@ export class Bridges {
     return this.#bridges.get(name);
   }
 
-  /** How they all are, in the order of the configuration. */
-  status(): BridgeStatus[] {
-    return [...this.#bridges.values()].map((bridge) => bridge.status());
+  /** In the order in which they came. */
+  get all(): Bridge[] {
+    return [...this.#bridges.values()];
   }
 
   /** The broker ends: all disconnect; what waits is kept. */

@@ -421,3 +421,14 @@ Deno.test("bridge_reload_type lazy waits for the next connection, immediate does
   assert.equal(world.accept().connect.keepalive, 12);
   assert.deepEqual([...world.broker.sessions.get("local.host.b")!.subscriptions!.keys()], ["z"]);
 });
+
+Deno.test("a session that was ended from outside is made anew", () => {
+  const world = new BridgeWorld();
+  const remote = world.connected();
+  const { sessions } = world.broker;
+  remote.vanish();
+  sessions.end(sessions.get("local.host.b")!);
+  world.advanceSeconds(5);
+  world.connect(5, { clientId: "p" }).publish({ topic: "a", payload: "x", qos: 1 });
+  assert.deepEqual(world.connected().messages(), ["a x"]);
+});

@@ -89,7 +89,7 @@ export class BridgeWorld extends World {
   }
 
   get status() {
-    return this.bridges.status()[0];
+    return this.bridges.all[0].status();
   }
 
   /** Takes other settings, as a reload does. */
