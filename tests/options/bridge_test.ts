@@ -224,6 +224,15 @@ Deno.test("options of bridges, as the other broker sees them", (t) =>
       });
       assert.deepEqual(retained, [true, false]);
     });
+    await t.step({
+      name: "bridge_tcp_keepalive: the kernel counts down to a probe",
+      ignore: Deno.build.os !== "linux",
+      fn: async () => {
+        const secondsOf = (name: string) => secondsToProbe(visitor(name).port);
+        await eventually(() => secondsOf("probed") > 900, () => "no timer was seen");
+        await eventually(() => secondsOf("ordinary") === 0, () => "a timer runs without it, too");
+      },
+    });
     await t.step(
       "local_clientid: its Client Identifier here, which no client can take",
       async () => {
