@@ -2,6 +2,9 @@ import type { Configuration } from "./config/configuration.ts";
 import { type Account, as, become, chooseAccount, handOver, nameOf } from "./system/account.ts";
 import { type OpenFile, openToAppend } from "./system/log_file.ts";
 
+/** Settings of plugins that are read when the account is taken, and some of them again at a reload. */
+const PLUGIN_FILES = ["acl_file", "password_file", "config_file", "password_init_file"];
+
 /** The account cannot be taken, or not with what the configuration asks for. */
 export class PrivilegesError extends Error {
   override readonly name = "PrivilegesError";
@@ -110,13 +113,16 @@ function closedOf(configuration: Configuration, file: string | undefined): strin
       one.aclFile,
       one.pskFile,
     ]),
+    ...plugins.map(({ path }) => path),
+    ...plugins.flatMap(({ options }) => options).filter(([key]) => PLUGIN_FILES.includes(key))
+      .map(([, path]) => path),
   ];
   for (const path of readAgain) {
     if (path !== "" && exists(path) && !opens(() => Deno.openSync(path))) return path;
   }
   // A plugin's own file is replaced by a new one beside it.
   for (const [key, path] of plugins.flatMap(({ options }) => options)) {
-    if (key === "config_file" && exists(path) && !canReplace(path)) return path;
+    if (key === "config_file" && !canReplace(path)) return path;
   }
   for (const word of global.logDest) {
     if (!word.startsWith("file ")) continue;

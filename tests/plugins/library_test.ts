@@ -270,6 +270,40 @@ Deno.test("enable_control_api lists plugins and listeners, from a reload on or n
   assert.deepEqual(await one.control(BROKER, request), { error: "endpoint not available" });
 });
 
+Deno.test({
+  name: "started as root, plugins are opened by the account that the broker becomes",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using scene = new Scene();
+    Deno.chmodSync(scene.directory, 0o777);
+    const initial = scene.write("initial", "the administrator\n");
+    const module = scene.write(
+      "whoami.ts",
+      `export function createPlugin(_options: object, host: { log(type: string, text: string): void }) {
+        host.log("notice", \`uid \${Deno.uid()}\`);
+        return { tick() {} };
+      }`,
+    );
+    for (const path of [initial, module]) Deno.chmodSync(path, 0o644);
+    const broker = await scene.start([
+      "user nobody",
+      `plugin ${module}`,
+      "plugin mosquitto_dynamic_security.so",
+      `plugin_opt_config_file ${scene.path("dynsec.json")}`,
+      `plugin_opt_password_init_file ${initial}`,
+    ]);
+    const line = await broker.line(/uid \d+$/);
+    assert.doesNotMatch(line, /uid 0$/);
+    assert.equal(Deno.statSync(scene.path("dynsec.json")).uid, Number(/\d+$/.exec(line)![0]));
+    // It can write what it has made.
+    await using admin = await client(broker.port, "admin", "admin", "the administrator");
+    const request = { commands: [{ command: "createRole", rolename: "r" }] };
+    assert.deepEqual(await admin.control(SECURITY, request), {
+      responses: [{ command: "createRole" }],
+    });
+  },
+});
+
 function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
