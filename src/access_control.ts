@@ -1,5 +1,6 @@
 import type { AclExplanation, AclQuestion } from "./access/acl_explanation.ts";
 import { AclPolicy } from "./access/acl_policy.ts";
+import { SecurityPolicy } from "./access/dynamic_security/security_policy.ts";
 import { PasswordPolicy } from "./access/password_policy.ts";
 import { PasswordVerifier } from "./access/password_verifier.ts";
 import { PolicyAccess, type Security } from "./access/policy_access.ts";
@@ -110,14 +111,21 @@ function securityOf(securities: readonly Security[], number: number): Security {
 
 /**
  * Whether a client that was let in may stay: who gave no name where the nameless are let in, who gave
- * one where the password file still has the same entry. What hooks have let in stays.
+ * one where the password file still has the same entry, or dynamic security knows it. What hooks have
+ * let in stays.
  */
 function mayStay(before: Security, now: Security, userName: string | undefined): boolean {
   const passwords = now.policies.find((policy) => policy instanceof PasswordPolicy);
-  const others = now.policies.some((policy) =>
-    policy.authenticate !== undefined && !(policy instanceof PasswordPolicy)
+  const securities = now.policies.filter((policy) => policy instanceof SecurityPolicy);
+  const hooks = now.policies.some((policy) =>
+    policy.authenticate !== undefined && !(policy instanceof PasswordPolicy) &&
+    !(policy instanceof SecurityPolicy)
   );
-  if (others) return true;
+  if (hooks) return true;
+  // What dynamic security changes, it has itself ended the connections of.
+  if (userName !== undefined && securities.some(({ state }) => state.clients.has(userName))) {
+    return true;
+  }
   if (userName === undefined || passwords === undefined) return now.allowAnonymous;
   const known = before.policies.find((policy) => policy instanceof PasswordPolicy);
   return known !== undefined && passwords.stillKnows(userName, known);

@@ -124,6 +124,26 @@ Deno.test("mosquitto_dynamic_security makes its file at a first start and refuse
   assert.match(refused.text, /dynsec\.json/);
 });
 
+Deno.test("with dynamic security a reload drops the nameless who may no longer come, and nobody else", async () => {
+  await using scene = new Scene();
+  const lines = (port: number, allowAnonymous: boolean) => [
+    `listener ${port} 127.0.0.1`,
+    `allow_anonymous ${allowAnonymous}`,
+    "plugin mosquitto_dynamic_security.so",
+    `plugin_opt_config_file ${scene.path("dynsec.json")}`,
+    `plugin_opt_password_init_file ${scene.write("initial", "the administrator\n")}`,
+  ];
+  const broker = await scene.startWith((port) => lines(port, true));
+  await using admin = await client(broker.port, "admin", "admin", "the administrator");
+  await using nobody = await client(broker.port, "nobody");
+  scene.write("own.conf", `${lines(broker.port, false).join("\n")}\n`);
+  broker.signal("SIGHUP");
+  assert.equal((await nobody.tcp.next("disconnect")).reason, 0x87);
+  await broker.line(/Changed allow_anonymous: true -> false\./);
+  const request = { commands: [{ command: "getDefaultACLAccess" }] };
+  assert.match(JSON.stringify(await admin.control(SECURITY, request)), /"acls"/);
+});
+
 Deno.test({
   name: "mosquitto_ctrl dynsec administers the program, whose clients are told so",
   ignore: !isFile("/usr/bin/mosquitto_ctrl"),
