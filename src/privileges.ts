@@ -1,3 +1,4 @@
+import { lchownSync } from "node:fs";
 import type { Configuration } from "./config/configuration.ts";
 import { type Account, as, become, chooseAccount, handOver, nameOf } from "./system/account.ts";
 import { type OpenFile, openToAppend } from "./system/log_file.ts";
@@ -21,6 +22,8 @@ export class Privileges {
   readonly #isGiven: boolean;
   /** Directories that are to be the store's and were not there before. */
   readonly #missing: readonly string[];
+  /** Unix domain sockets, whose group is to be able to connect. */
+  readonly #sockets: readonly string[];
   /** For the log. */
   readonly warning: string | undefined;
 
@@ -34,6 +37,7 @@ export class Privileges {
     this.#isGiven = isGiven;
     this.warning = warning;
     this.#missing = missingDirectories(configuration.global.persistenceLocation);
+    this.#sockets = configuration.listeners.flatMap(({ unixPath }) => unixPath ?? []);
   }
 
   /** @throws {PrivilegesError} */
@@ -83,7 +87,7 @@ export class Privileges {
   }
 
   /**
-   * Gives what the opening of the store has made to the account and becomes it, for good.
+   * Gives what the opening of ports and store has made to the account and becomes it, for good.
    *
    * @throws {PrivilegesError}
    */
@@ -91,6 +95,8 @@ export class Privileges {
     const account = this.#account;
     if (account === null) return;
     if (storeDirectory !== null) handOver(storeDirectory, account);
+    // Not what a link leads to, if somebody was quick enough to put one there.
+    for (const path of this.#sockets) lchownSync(path, account.uid, account.gid);
     try {
       become(account);
     } catch (error) {
