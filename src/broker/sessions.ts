@@ -152,12 +152,13 @@ export class Sessions {
 
   /** [MQTT-3.1.4-3]: the old connection ends; the session goes on, or with a Clean Start ends. */
   #takeOver(session: Session, cleanStart: boolean) {
-    const { connection } = session;
+    const { connection, will } = session;
     // As Mosquitto: a Will is sent when the session ends, not when both connections are lasting.
     const ends = cleanStart || !session.isLasting;
-    if (ends && session.will !== null) this.#sendWill(session);
-    session.will = null;
     connection?.disconnect(Reason.SessionTakenOver, { sendWill: false });
+    // Only now, for whoever is replaced does not get it.
+    session.will = ends ? will : null;
+    if (session.will !== null) this.#sendWill(session);
     if (ends) this.end(session);
   }
 

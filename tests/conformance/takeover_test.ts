@@ -91,3 +91,17 @@ Deno.test("going to and fro between clean and lasting sessions leaves nothing be
     assert.equal(statistics.clientsTotal, 2);
   }
 });
+
+Deno.test("who is replaced does not get its own Will", () => {
+  for (const [before, after] of [[true, true], [true, false], [false, true]]) {
+    const world = new World();
+    const watcher = world.connect(5, { clientId: "watcher" });
+    watcher.subscribe("w");
+    const old = world.connect(4, { clean: before, will: { topic: "w", payload: "replaced" } });
+    old.subscribe("w");
+    const next = world.connect(4, { clean: after });
+    assert.deepEqual(payloads(watcher), ["replaced"]);
+    expectClosedSilently(old);
+    next.expectNothing();
+  }
+});
