@@ -144,7 +144,7 @@ export class Check {
     }
     if (outcome === "skipped") this.notice(place, `Duplicate '${label}' line, skipping.`);
     if (row.perListener && section === this.global) this.#hasGlobalAccess = true;
-    if (row.status === "later") this.notYet(name, place);
+    if (row.status === "refused") this.refuse(row, place);
   }
 
   /** The value of a setting; undefined and a mistake if its text is wrong. */
@@ -160,8 +160,8 @@ export class Check {
     return undefined;
   }
 
-  notYet(name: string, place: Place): void {
-    this.mistake(place, `The '${name}' option is not supported yet.`);
+  refuse({ name, because = "" }: OptionRow, place: Place): void {
+    this.mistake(place, `The '${name}' option cannot be honoured.`, because);
   }
 
   /** Opens a listener; the options that follow are its own. */
@@ -179,11 +179,7 @@ export class Check {
     else if (earlier !== undefined) {
       const hint = `it stands at ${placeText(earlier.place)} already`;
       this.mistake(place, `Duplicate bridge name '${name}'.`, hint);
-    } else {
-      this.bridges.push(bridge);
-      const row = findOption("connection");
-      if (row?.status === "later") this.notYet("connection", place);
-    }
+    } else this.bridges.push(bridge);
     return bridge;
   }
 
@@ -308,7 +304,7 @@ export class Check {
       this.plugins.open(kind, setting, isOwn ? this.#listener?.index ?? null : null);
     }
     const isRight = this.mistakes.length === mistakesBefore;
-    if (row.status === "later" && isRight) this.notYet(name, place);
+    if (row.status === "refused" && isRight) this.refuse(row, place);
   }
 
   /** Mosquitto's default listener, made when it is first needed. */

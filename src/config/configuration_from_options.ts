@@ -115,7 +115,7 @@ function takeValues(
       if ("message" in reading) check.mistake(PLACE, reading.message, reading.hint);
       else section.set(row, reading.value, PLACE);
     }
-    if (row.status === "later") check.notYet(name, PLACE);
+    if (row.status === "refused") check.refuse(row, PLACE);
   }
 }
 

@@ -8,14 +8,12 @@ import { readValue } from "./values.ts";
 export type Given = Exclude<OptionRow, { kind: "directive" }>;
 
 /**
- * Whether a value says "none" as the row's default does where a file could only leave the option out, or
- * gives the default of an option that cannot be used yet.
+ * Whether a value says "none" as the row's default does where a file could only leave the option out.
  */
 export function isDefault(row: Given, value: unknown): boolean {
   if (!isSame(value, row.default)) return false;
-  const isNone = value === null || value === "" || value === 0 || value === -1 ||
+  return value === null || value === "" || value === 0 || value === -1 ||
     (Array.isArray(value) && value.length === 0);
-  return isNone || row.status === "later";
 }
 
 /** Whether two values of options are the same, one of which may be anything. */

@@ -3,8 +3,8 @@
 /** The largest number of most options, as of a C `int`. */
 export const INT_MAXIMUM = 2_147_483_647;
 
-/** `honoured`: as Mosquitto's; `own`: Mosquitto has none such; `later`: refused by name; `dropped`: only warned of. */
-export type OptionStatus = "honoured" | "own" | "later" | "dropped";
+/** `honoured`: as Mosquitto's; `own`: Mosquitto has none such; `refused`: told why it cannot be had; `dropped`: only warned of. */
+export type OptionStatus = "honoured" | "own" | "refused" | "dropped";
 
 /**
  * What a listener option does before any listener line: `default` opens Mosquitto's default listener,
@@ -24,6 +24,8 @@ interface RowBase {
   readonly reloadable: boolean;
   /** The Mosquitto release that brought it, or "Sabethes". */
   readonly since: string;
+  /** Why it is refused. */
+  readonly because?: string;
   /** How ours differs from Mosquitto's, in a sentence. */
   readonly differs?: string;
   /** The default in words, where the value alone would not say it. */
@@ -92,8 +94,6 @@ export interface WordRow extends RowBase {
   readonly kind: "word";
   readonly default: string;
   readonly words: readonly string[];
-  /** Words that Mosquitto knows and we refuse by name until they are honoured. */
-  readonly laterWords?: readonly string[];
   /** Words that Mosquitto refuses with a text of their own. */
   readonly refusals?: Readonly<Record<string, string>>;
 }
@@ -106,7 +106,6 @@ export interface WordsRow extends RowBase {
   readonly pathWords?: readonly string[];
   /** Words that are refused with a text of their own. */
   readonly refusals?: Readonly<Record<string, string>>;
-  readonly laterWords?: readonly string[];
   readonly all?: true;
 }
 /** Some of the numbers 3, 4, 5. */

@@ -1,9 +1,8 @@
 /**
  * The table of options. Each option is declared once, in the file of its theme; everything else (both
  * file languages, the types of the embedding API, the files in `conf/`, `docs/configuration.md`) follows
- * from the rows. One with status "later" has its type, its bounds and Mosquitto's texts, and is refused
- * by name, so that nobody believes a setting to hold that does not: whoever makes it work makes it
- * "honoured".
+ * from the rows. One with status "refused" has its type, its bounds and Mosquitto's texts, and is refused
+ * with the reason, so that nobody believes a setting to hold that does not.
  */
 import type { Place } from "../mistake.ts";
 import type { BridgeTopic, CamelCase, OptionRow, ValuesOf } from "./option_row.ts";
@@ -33,8 +32,8 @@ export const OPTIONS: readonly OptionRow[] = [
 ];
 
 /** The rows that are refused by name. */
-export const LATER_OPTIONS: readonly OptionRow[] = OPTIONS.filter(({ status }) =>
-  status === "later"
+export const REFUSED_OPTIONS: readonly OptionRow[] = OPTIONS.filter(({ status }) =>
+  status === "refused"
 );
 
 /** The global options that `per_listener_settings` gives to each listener. */

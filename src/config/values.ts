@@ -84,9 +84,6 @@ function readKnownWord(row: WordRow | WordsRow, word: string, label: string): Re
     ? [...row.words, ...(row.pathWords ?? []), "none", ...(row.all ? ["all"] : [])]
     : row.words;
   if (words.includes(word)) return { value: row.kind === "words" ? [word] : word };
-  if (row.laterWords?.includes(word)) {
-    return { message: `The '${label}' value '${word}' is not supported yet.` };
-  }
   const special = Object.hasOwn(row.refusals ?? {}, word) ? row.refusals?.[word] : undefined;
   const hint = nearestHint(word, words) ?? `one of: ${words.join(", ")}`;
   return { message: special ?? refusalText(row, label, word), hint };

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { examine } from "../../src/config/examination.ts";
 import { type Finding, findingsToJson, formatFindings } from "../../src/config/finding.ts";
-import { LATER_OPTIONS } from "../../src/config/options.ts";
 import { Authority, type Certificate } from "../support/certificates.ts";
 
 /** Files in a directory of their own, which `@DIR@` in their texts stands for. */
@@ -14,10 +13,9 @@ class Files implements Disposable {
     return path;
   }
 
-  /** What is found in a configuration, but for what is not supported yet. */
+  /** What is found in a configuration. */
   examine(text: string, name = "a.conf"): Finding[] {
-    return examine({ file: this.write(name, text) })
-      .filter(({ message }) => !message.endsWith("not supported yet."));
+    return examine({ file: this.write(name, text) });
   }
 
   [Symbol.dispose]() {
@@ -226,11 +224,7 @@ Deno.test("a file with every option of Mosquitto 1.1 passes with warnings only",
   for (const name of OPTIONS_1_1) assert.match(text, new RegExp(`^${name} `, "m"), name);
   const findings = examine({ file: files.write("old.conf", text) });
   const mistakes = findings.filter(({ severity }) => severity === "mistake");
-  // Those that are refused by name until they are honoured, and no others.
-  const later = new Set(
-    LATER_OPTIONS.map(({ name }) => `The '${name}' option is not supported yet.`),
-  );
-  assert.deepEqual(mistakes.filter(({ message }) => !later.has(message)), []);
+  assert.deepEqual(mistakes, []);
   const said = findings.map(({ message }) => message).join("\n");
   for (
     const part of ["retry_interval", "store_clean_interval", "'port'", "'clientid'", "'username'"]

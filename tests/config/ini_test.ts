@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { laterMistakesIn, load, mistakesIn, mistakesOf } from "./support.ts";
+import { load, mistakesIn, mistakesOf } from "./support.ts";
 
 /** How the token is written, and what it is. */
 const TEXTS: [string, string, string][] = [
@@ -129,7 +129,7 @@ const MISTAKES: [string, string, string[]][] = [
 ];
 for (const [what, text, expected] of MISTAKES) {
   Deno.test(`INI is refused for ${what}`, () => {
-    assert.deepEqual(laterMistakesIn(text, "a.ini"), expected);
+    assert.deepEqual(mistakesIn(text, "a.ini"), expected);
   });
 }
 

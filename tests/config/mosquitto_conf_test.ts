@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { compareNames } from "../../src/config/files.ts";
-import { LATER_OPTIONS } from "../../src/config/options.ts";
+import { REFUSED_OPTIONS } from "../../src/config/options.ts";
 import { likelyValue, load, mistakesIn, mistakesOf } from "./support.ts";
 
 /** Texts with the `sys_interval` they mean and whether there is something to notice. */
@@ -112,13 +112,13 @@ Deno.test("a line that is no UTF-8 is refused", () => {
   ]);
 });
 
-Deno.test("what is not supported yet is refused by name, each option", () => {
-  for (const row of LATER_OPTIONS) {
+Deno.test("what cannot be honoured is refused by name, each option", () => {
+  for (const row of REFUSED_OPTIONS) {
     for (const alias of [row.name, ...(row.aliases ?? [])]) {
       const name = alias.replace("*", "key");
       const text = `listener 1\nconnection c\nplugin_load p f\n${name} ${likelyValue(row)}`;
       const line = mistakesIn(text).filter((mistake) => mistake.startsWith("4: "));
-      assert.equal(line[0], `4: The '${name}' option is not supported yet.`);
+      assert.equal(line[0], `4: The '${name}' option cannot be honoured.`);
     }
   }
 });

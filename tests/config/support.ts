@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
-import { Check } from "../../src/config/check.ts";
-import { conclude, type Configuration, type Overrides } from "../../src/config/configuration.ts";
+import type { Configuration, Overrides } from "../../src/config/configuration.ts";
 import type { ConfigurationFiles } from "../../src/config/files.ts";
-import { readIni } from "../../src/config/ini.ts";
 import { loadConfiguration } from "../../src/config/load_configuration.ts";
-import { readMosquittoConf } from "../../src/config/mosquitto_conf.ts";
 import type { OptionRow } from "../../src/config/option_row.ts";
 import type { Mistake } from "../../src/mistake.ts";
 
@@ -35,31 +32,6 @@ export function load(
   const loaded = loadConfiguration({ file, ...overrides }, memoryFiles(texts));
   if ("configuration" in loaded) return loaded.configuration;
   assert.fail(loaded.mistakes.map(({ line, message }) => `${line}: ${message}`).join("\n"));
-}
-
-/**
- * As `load`, but also with options that are refused because they are not supported yet: their types and
- * sections are tested before whoever honours them comes.
- */
-export function loadLater(texts: Record<string, string | Uint8Array>): Configuration {
-  const { configuration, mistakes } = readLater(texts);
-  if (mistakes.length === 0) return configuration;
-  assert.fail(mistakes.map(({ line, message }) => `${line}: ${message}`).join("\n"));
-}
-
-/** The mistakes of a text beside those about options that are not supported yet. */
-export function laterMistakesIn(text: string, name = "a.conf"): string[] {
-  return readLater({ [name]: text }).mistakes.map(({ line, message }) => `${line}: ${message}`);
-}
-
-function readLater(texts: Record<string, string | Uint8Array>) {
-  const check = new Check();
-  const file = Object.keys(texts)[0];
-  const read = file.endsWith(".ini") ? readIni : readMosquittoConf;
-  read(file, memoryFiles(texts), check);
-  const configuration = conclude(check, {});
-  const mistakes = check.mistakes.filter(({ message }) => !message.endsWith("not supported yet."));
-  return { configuration, mistakes };
 }
 
 /** Loads `texts` and expects mistakes. */

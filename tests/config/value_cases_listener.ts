@@ -84,10 +84,5 @@ export const LISTENER_CASES: Record<string, Case> = {
   ciphers: path("ciphers"),
   "ciphers_tls1.3": path("ciphers_tls1.3"),
   psk_hint: path("psk_hint"),
-  tls_engine: path("tls_engine"),
-  tls_engine_kpass_sha1: matching("tls_engine_kpass_sha1", ["0123456789".repeat(4)], [
-    "0".repeat(39),
-    "x".repeat(40),
-  ]),
-  tls_keyform: word("tls_keyform", ["pem", "engine"]),
+  tls_keyform: word("tls_keyform", ["pem"]),
 };

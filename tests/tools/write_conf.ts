@@ -11,9 +11,9 @@ import {
   GLOBAL_OPTIONS,
   hasValue,
   isHonoured,
-  LATER_OPTIONS,
   LISTENER_OPTIONS,
   PLUGIN_OPTIONS,
+  REFUSED_OPTIONS,
 } from "../../src/config/options.ts";
 
 const WIDTH = 96;
@@ -232,19 +232,19 @@ These are accepted with a warning, so that old files load.
 
 ${DROPPED_OPTIONS.map(({ name, meaning }) => `- \`${name}\`: ${meaning}`).join("\n")}
 
-${later()}`;
+${refused()}`;
 }
 
 /** The options that are refused, if there are any. */
-function later(): string {
-  if (LATER_OPTIONS.length === 0) return "";
-  return `## Not supported yet
+function refused(): string {
+  if (REFUSED_OPTIONS.length === 0) return "";
+  return `## Refused
 
 These are known and refused by name, so that nobody believes a setting to hold that does not.
 
-| option | where | default | meaning |
+| option | where | meaning | why |
 | --- | --- | --- | --- |
-${LATER_OPTIONS.map(laterLine).join("\n")}
+${REFUSED_OPTIONS.map(refusedLine).join("\n")}
 `;
 }
 
@@ -277,8 +277,8 @@ function table(rows: readonly OptionRow[]): string {
   ].join("\n");
 }
 
-function laterLine(row: OptionRow): string {
-  return line([names(row), row.scope, defaultOf(row), row.meaning]);
+function refusedLine(row: OptionRow): string {
+  return line([names(row), row.scope, row.meaning, row.because ?? ""]);
 }
 
 function names(row: OptionRow): string {
