@@ -317,7 +317,11 @@ export class Bridge implements BridgeOwner {
     this.#traffic = 0;
     this.#trafficAtMs = broker.nowMs;
     this.#probeAtMs = broker.nowMs + PROBE_MS;
-    if (!connack.sessionPresent) routeUnreleased(broker, session);
+    // MQTT 3.1 does not tell.
+    const isForgotten = connection.version === 3
+      ? this.#settings.cleanSession
+      : !connack.sessionPresent;
+    if (isForgotten) routeUnreleased(broker, session);
     this.#notifications.tellRemote("1", connection, Math.min(1, maximumQos) as Qos);
     this.#subscriptions.askRemote(connection, maximumQos);
     this.#notifications.tellHere("1", this.#subscriptions.session);

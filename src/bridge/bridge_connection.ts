@@ -104,8 +104,11 @@ export class BridgeConnection extends Connection {
   override due(nowMs: number): number {
     if (!this.isConnected || this.keepAliveSeconds === 0) return Infinity;
     const keepAliveMs = this.keepAliveSeconds * 1000;
-    // Whoever is not read cannot be told from the silent.
-    if (this.waitsForReceiver || this.waitsForItself) return nowMs + keepAliveMs;
+    if (this.waitsForReceiver || this.waitsForItself) {
+      // Whoever is not read cannot be told from the silent. To the remote broker we are not silent.
+      if (nowMs >= this.#lastSentAtMs + keepAliveMs) this.outbox.packet(PINGREQ);
+      return nowMs + keepAliveMs / 2;
+    }
     if (this.#awaitsPong) {
       const overdueAtMs = this.lastPacketAtMs + keepAliveMs * 1.5;
       if (nowMs < overdueAtMs) return overdueAtMs;

@@ -18,7 +18,8 @@ export class NetworkLinks implements Links {
 
   open(address: BridgeAddress, settings: BridgeSettings, attempt: Attempt): () => void {
     const giving = new AbortController();
-    void this.#open(address, settings, attempt, giving.signal);
+    this.#open(address, settings, attempt, giving.signal)
+      .catch((error) => this.#broker.fault(error, "connecting a bridge"));
     return () => giving.abort();
   }
 

@@ -284,3 +284,28 @@ Deno.test("a subscription that the remote broker refuses is logged", () => {
     "Error: Bridge b the remote broker refuses the subscription to #",
   );
 });
+
+Deno.test("a bridge that is read no further still shows that it is alive", () => {
+  const world = new BridgeWorld({ bridge: { keepaliveSeconds: 10 } });
+  const remote = world.connected();
+  remote.receive();
+  // As when a receiver here has too much to read.
+  world.broker.sessions.get("local.host.b")!.connection!.waitsForReceiver = true;
+  world.advanceSeconds(35);
+  assert.deepEqual(remote.receiveOf("pingreq").length, 3);
+  assert.ok(!remote.isClosed);
+});
+
+Deno.test("over MQTT 3.1, which does not tell, nothing is taken for forgotten", () => {
+  const world = new BridgeWorld({ bridge: { protocolVersion: 3 } });
+  const remote = world.connected();
+  const subscriber = world.connect(5, { clientId: "s" });
+  subscriber.subscribe("#", 2);
+  remote.publish({ topic: "a", payload: "x", qos: 2, packetId: 9 });
+  remote.vanish();
+  world.advanceSeconds(5);
+  const back = world.connected();
+  back.publish({ topic: "a", payload: "x", qos: 2, packetId: 9, dup: true });
+  back.ack("pubrel", 9);
+  assert.equal(subscriber.receiveOf("publish").length, 1);
+});
