@@ -134,7 +134,11 @@ export class Server {
       version: `sabethes version ${VERSION}`,
     });
     this.bridging = new Bridging(this.broker);
-    this.webSockets = new WebSocketEntrance(this.broker, webSocketSettingsOf(configuration));
+    this.webSockets = new WebSocketEntrance(
+      this.broker,
+      webSocketSettingsOf(configuration),
+      () => Math.max(0, this.configuration.global.globalMaxConnections),
+    );
   }
 
   /** @throws {PluginError}, {AccessFileError}, {StoreError} or {ListenError}; then nothing is open */

@@ -18,6 +18,8 @@ export class RuntimeWebSocketStream implements ByteStream {
   #waitingBytes = 0;
   #isEnded = false;
   #failure: Error | null = null;
+  /** To be closed with as soon as it is open. */
+  #closeCode: number | null = null;
   #wakeReader: (() => void) | null = null;
   readonly #opened: Promise<void>;
   #wakeOpened: () => void = () => {};
@@ -26,7 +28,10 @@ export class RuntimeWebSocketStream implements ByteStream {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     this.#opened = new Promise((resolve) => this.#wakeOpened = resolve);
-    socket.onopen = () => this.#wakeOpened();
+    socket.onopen = () => {
+      this.#wakeOpened();
+      if (this.#closeCode !== null) socket.close(this.#closeCode);
+    };
     socket.onmessage = ({ data }) => this.#take(data);
     // `onclose` follows.
     socket.onerror = () => {};
@@ -92,9 +97,9 @@ export class RuntimeWebSocketStream implements ByteStream {
 
   #close(code: number) {
     const { readyState } = this.#socket;
-    if (readyState === WebSocket.OPEN || readyState === WebSocket.CONNECTING) {
-      this.#socket.close(code);
-    }
+    if (readyState === WebSocket.OPEN) this.#socket.close(code);
+    // The runtime would forget it, and leave the connection open.
+    else if (readyState === WebSocket.CONNECTING) this.#closeCode ??= code;
   }
 
   #end() {

@@ -9,11 +9,14 @@ export class WebSocketEntrance {
   readonly #settings: ListenerSettings;
   readonly #links = new Set<StreamLink>();
   readonly #host: LinkHost;
+  readonly #connectionsMaximum: () => number;
   #isClosed = false;
   #onDrained: (() => void) | null = null;
 
-  constructor(broker: Broker, settings: ListenerSettings) {
+  /** @param connectionsMaximum of the whole broker; 0: no limit */
+  constructor(broker: Broker, settings: ListenerSettings, connectionsMaximum: () => number) {
     this.#broker = broker;
+    this.#connectionsMaximum = connectionsMaximum;
     this.#settings = settings;
     this.#host = {
       bytesSent: (count) => broker.counters.bytesSent += count,
@@ -30,9 +33,15 @@ export class WebSocketEntrance {
     const stream = new RuntimeWebSocketStream(socket);
     if (this.#isClosed) return stream.close();
     const broker = this.#broker;
-    if (broker.settings.connectionMessages) {
-      broker.log("notice", `New connection from ${remoteAddress} by WebSocket.`);
+    const note = (text: string) => {
+      if (broker.settings.connectionMessages) broker.log("notice", text);
+    };
+    const maximum = this.#connectionsMaximum();
+    if (maximum > 0 && broker.connections.size >= maximum) {
+      note(`Client connection from ${remoteAddress} denied: global_max_connections exceeded.`);
+      return stream.close();
     }
+    note(`New connection from ${remoteAddress} by WebSocket.`);
     const link = new StreamLink(stream, remoteAddress, this.#host, { viaWebSocket: true });
     this.#links.add(link);
     void link.run(broker.accept(link, this.#settings));

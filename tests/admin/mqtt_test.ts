@@ -118,3 +118,17 @@ Deno.test("a client that breaks off is forgotten", () =>
     await eventually(() => left, () => "the broker does not notice");
     await client.endAsync(true);
   }));
+
+Deno.test("global_max_connections holds on /mqtt, too", () =>
+  withServer({ globalMaxConnections: 1 }, async (port) => {
+    const first = await connect(port);
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const request = upgradeRequest({ Host: `localhost:${port}` });
+    const second = await WebSocketClient.open(connection, request);
+    const frame = await within(second.readFrame(), () => "it was let in");
+    assert.ok(frame === null || frame.opcode === 8);
+    connection.close();
+    await first.endAsync();
+    const third = await connect(port);
+    await third.endAsync();
+  }));

@@ -27,10 +27,11 @@ function next(client: MqttClient): Promise<[string, string]> {
   return within(came, () => "no message came");
 }
 
-/** A broker with these listeners beside its first. */
+/** A broker with these listeners beside its first; `ends` false: the test ends it itself. */
 function withListeners(
   lines: (directory: string) => readonly string[],
   test: (broker: BrokerProcess, directory: string) => Promise<void>,
+  ends = true,
 ): Promise<void> {
   return withDirectory(async (directory) => {
     await using broker = await BrokerProcess.start(directory, {
@@ -38,7 +39,7 @@ function withListeners(
     });
     await test(broker, directory);
     broker.assertNoDefect();
-    assert.equal(await broker.end(), 0);
+    if (ends) assert.equal(await broker.end(), 0);
   });
 }
 
@@ -116,6 +117,24 @@ Deno.test("a Unix domain socket, an interface, a name and WebSocket in one broke
       await client.endAsync();
     },
   );
+});
+
+const account = /^mosquitto:[^:]*:(\d+):(\d+):/m.exec(Deno.readTextFileSync("/etc/passwd"));
+
+Deno.test({
+  name: "a Unix domain socket belongs to the account the broker runs as, and goes away with it",
+  ignore: Deno.uid() !== 0 || account === null,
+  fn: () =>
+    withListeners((directory) => {
+      const [, uid, gid] = account!;
+      Deno.chownSync(directory, Number(uid), Number(gid));
+      return [`listener 0 ${directory}/socket`, "user mosquitto"];
+    }, async (broker, directory) => {
+      const { uid, gid, mode } = Deno.statSync(`${directory}/socket`);
+      assert.deepEqual([`${uid}`, `${gid}`, mode! & 0o777], [account![1], account![2], 0o770]);
+      assert.equal(await broker.end(), 0);
+      assert.throws(() => Deno.lstatSync(`${directory}/socket`), Deno.errors.NotFound);
+    }, false),
 });
 
 Deno.test("the HTTP interface of Mosquitto asks who somebody is as MQTT does", () => {

@@ -16,9 +16,10 @@ class FakeSocket {
   onclose: () => void = () => {};
   readonly stream: RuntimeWebSocketStream;
 
-  constructor() {
+  constructor(isOpen = true) {
+    if (!isOpen) this.readyState = WebSocket.CONNECTING;
     this.stream = new RuntimeWebSocketStream(this as unknown as WebSocket);
-    this.onopen();
+    if (isOpen) this.onopen();
   }
 
   send(bytes: Uint8Array) {
@@ -116,5 +117,14 @@ Deno.test("closing sends one Close frame and ends the reading", async () => {
   const reading = socket.read(1);
   socket.stream.close();
   assert.equal(await reading, null);
+  assert.deepEqual(socket.closes, [1000]);
+});
+
+Deno.test("closed before it is open, it is closed when it is", async () => {
+  const socket = new FakeSocket(false);
+  socket.stream.close();
+  assert.deepEqual([await socket.read(1), socket.closes], [null, []]);
+  socket.readyState = WebSocket.OPEN;
+  socket.onopen();
   assert.deepEqual(socket.closes, [1000]);
 });
