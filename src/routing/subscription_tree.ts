@@ -153,6 +153,7 @@ export class SubscriptionTree<S extends Subscriber> {
     yield* filtersBelow(this.#root, []);
   }
 
+  /** In Mosquitto's order: on each level first the name, then `+`, then `#`; `a/#` before `a`. */
   #match(topic: Topic): Route<S> {
     const matches: Match<S>[] = [];
     const groups: SharedGroup<S>[] = [];
@@ -173,14 +174,15 @@ export class SubscriptionTree<S extends Subscriber> {
     };
     const walk = (node: Node<S>, index: number) => {
       const wildcards = index > 0 || !topic.isSystem;
-      if (index === levels.length) take(node);
-      else {
+      const isEnd = index === levels.length;
+      if (!isEnd) {
         const child = node.children?.get(levels[index]);
         if (child !== undefined) walk(child, index + 1);
         if (node.single !== null && wildcards) walk(node.single, index + 1);
       }
-      // `a/#` matches `a` as well [MQTT-4.7.1.2]. The most special filter comes first, as with Mosquitto.
+      // `a/#` matches `a` as well [MQTT-4.7.1.2].
       if (node.multi !== null && wildcards) take(node.multi);
+      if (isEnd) take(node);
     };
     walk(this.#root, 0);
     return { matches, groups };

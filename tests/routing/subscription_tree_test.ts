@@ -190,7 +190,7 @@ Deno.test("only $share/NAME/FILTER with a name and a filter is a Shared Subscrip
   for (const [filter, expected] of cases) assert.deepEqual(parseFilter(filter), expected, filter);
 });
 
-Deno.test("the most special filter comes first: level by level the name, +, #", () => {
+Deno.test("filters match in Mosquitto's order: on each level the name, +, #; a/# before a", () => {
   const tree = new SubscriptionTree<Client>(true);
   const filters = ["#", "a/#", "a/+", "+/b", "a/b", "a/b/#", "+/+"];
   const options = { qos: 0 as const, noLocal: false, retainAsPublished: false };
@@ -200,8 +200,8 @@ Deno.test("the most special filter comes first: level by level the name, +, #", 
   }
   const { matches } = tree.route(new TopicTable(100, 1).named("a/b"));
   assert.deepEqual(matches.map(({ identifiers }) => filters[identifiers![0] - 1]), [
-    "a/b",
     "a/b/#",
+    "a/b",
     "a/+",
     "a/#",
     "+/b",
