@@ -1,4 +1,3 @@
-const webSocket = "there is no WebSocket listener yet";
 const noMethod = "no authentication method is offered, so the server sends no AUTH";
 
 /** Why a statement that binds servers has no test of its own: identifier → reason. */
@@ -9,9 +8,6 @@ export const reasons: ReadonlyMap<string, string> = new Map([
   ["MQTT-4.12.0-2", noMethod],
   ["MQTT-4.12.0-5", noMethod],
   ["MQTT-4.12.1-2", noMethod],
-  ["MQTT-6.0.0-1", webSocket],
-  ["MQTT-6.0.0-2", webSocket],
-  ["MQTT-6.0.0-4", webSocket],
   ["MQTT-3.8.3-2 v3", "filters with wildcards are always supported"],
   ["MQTT-7.0.0-1 v3", "there is no bridge yet, so the server connects to nobody"],
 ]);
