@@ -68,7 +68,7 @@ export function bridgeMetrics(bridges: readonly BridgeControl[]): string[] {
     ...metric(
       "dropped_total",
       "counter",
-      "Messages that the other broker could not take.",
+      "Messages that the other broker could not take, or that had no room to wait.",
       ({ dropped }) => dropped,
     ),
     ...metric("connects_total", "counter", "Connections made.", ({ connects }) => connects),

@@ -74,6 +74,8 @@ export class Bridge implements BridgeOwner {
   #connects = 0;
   #lastError: string | null = null;
   #hasLoggedDrop = false;
+  /** How many had not found room in the queue when that was last logged. */
+  #overflowLogged = 0;
   /** Messages in both directions when a lazy bridge last looked, and when they last changed. */
   #traffic = 0;
   #trafficAtMs = 0;
@@ -107,7 +109,7 @@ export class Bridge implements BridgeOwner {
       queued: this.#subscriptions.waiting,
       sent: this.#sent + (connection?.outbox.published ?? 0),
       received: this.#received + (connection?.received ?? 0),
-      dropped: this.#dropped,
+      dropped: this.#dropped + this.#subscriptions.dropped,
       connects: this.#connects,
       lastError: this.#lastError,
     };
@@ -383,11 +385,20 @@ export class Bridge implements BridgeOwner {
   /** An attempt has failed, or a connection is lost: tries the next address, when it is time to. */
   #failed(text: string) {
     this.#error(text);
+    this.#logOverflow();
     this.#address = (this.#address + 1) % this.#settings.addresses.length;
     if (this.#settings.startType === "once") return this.#become({ name: "stopped" });
     const delayMs = this.#backoff.nextMs();
     this.#log("notice", `next backoff will be ${delayMs} ms`);
     this.#become({ name: "waiting", untilMs: this.#broker.nowMs + delayMs });
+  }
+
+  /** What is lost while the remote broker is away must not go unseen. */
+  #logOverflow() {
+    const { dropped } = this.#subscriptions;
+    const lost = dropped - this.#overflowLogged;
+    this.#overflowLogged = dropped;
+    if (lost > 0) this.#log("error", `has no room in its queue, ${lost} messages were dropped`);
   }
 
   /** Says goodbye where there is somebody to hear it. */

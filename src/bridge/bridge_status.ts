@@ -21,7 +21,7 @@ export interface BridgeStatus {
   /** Messages since the start. */
   readonly sent: number;
   readonly received: number;
-  /** Messages that the remote broker could not take. */
+  /** Messages that the remote broker could not take, or for which there was no room to wait. */
   readonly dropped: number;
   /** Connections made. */
   readonly connects: number;

@@ -41,6 +41,11 @@ export class Subscriptions {
     return session.outbound.queued + session.outbound.inFlight;
   }
 
+  /** Messages that the limits of queues have kept from the session. */
+  get dropped(): number {
+    return this.session?.dropped ?? 0;
+  }
+
   /** The same session under other settings. */
   changed(settings: BridgeSettings): Subscriptions {
     return new Subscriptions(this.#broker, settings, this.session);

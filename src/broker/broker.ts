@@ -572,6 +572,7 @@ export class Broker implements Host {
 
   dropped(session: Session, reason: string): void {
     this.counters.dropped++;
+    session.dropped++;
     this.#ports.observer?.dropped(session, reason);
     const { connection } = session;
     if (connection === null || connection.hasDropped) return;

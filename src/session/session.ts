@@ -60,6 +60,8 @@ export class Session implements Receiver {
   retainedDeliveries: RetainedDelivery[] | null = null;
   /** Messages of QoS 0 wait for it, whatever `queue_qos0_messages` says. */
   queuesQos0 = false;
+  /** Messages that its limits have kept from it. */
+  dropped = 0;
   /** Number of its record; 0: it has none. */
   number = 0;
   readonly #host: Host;

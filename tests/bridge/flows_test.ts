@@ -309,3 +309,18 @@ Deno.test("over MQTT 3.1, which does not tell, nothing is taken for forgotten", 
   back.ack("pubrel", 9);
   assert.equal(subscriber.receiveOf("publish").length, 1);
 });
+
+Deno.test("messages that find no room while the remote broker is away are counted and logged", () => {
+  const world = new BridgeWorld({ settings: { maxQueuedMessages: 2 } });
+  world.refuse();
+  const publisher = world.connect(5, { clientId: "p" });
+  for (const id of [1, 2, 3, 4]) publisher.publish({ topic: "a", qos: 1, packetId: id });
+  assert.equal(world.status.dropped, 2);
+  world.advanceSeconds(5);
+  world.refuse();
+  const lines = () => world.log.filter((line) => line.includes("no room"));
+  assert.deepEqual(lines(), ["Error: Bridge b has no room in its queue, 2 messages were dropped"]);
+  world.advanceSeconds(5);
+  world.refuse();
+  assert.equal(lines().length, 1);
+});
