@@ -37,6 +37,8 @@ export interface CertificateExpiry {
   readonly expiresAtMs: number;
 }
 
+const HTTP_HEAD_MAXIMUM = 4096;
+
 interface Opened {
   readonly listener: Listener;
   readonly number: number;
@@ -203,7 +205,8 @@ export class Listeners {
       secure: tls?.secure ?? null,
       http: protocol === "mqtt" ? null : {
         takesWebSockets: protocol === "websockets",
-        headMaximum: global.packetBufferSize,
+        // 0 is the default of Mosquitto's library.
+        headMaximum: global.packetBufferSize || HTTP_HEAD_MAXIMUM,
         origins: listener.websocketsOrigin,
         handler: await httpOf(configuration, number, this.#services),
       },

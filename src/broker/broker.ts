@@ -256,13 +256,17 @@ export class Broker implements Host {
     return count;
   }
 
-  /** A socket was accepted. The caller then hands its bytes to the connection. */
-  accept(link: Link, listener: ListenerSettings): Connection {
+  /**
+   * A socket was accepted. The caller then hands its bytes to the connection.
+   *
+   * @param elapsedMs of the time for its CONNECT, spent on handshakes
+   */
+  accept(link: Link, listener: ListenerSettings, elapsedMs = 0): Connection {
     this.counters.sockets++;
     const connection = new ClientConnection(this, link, listener, this.#limits);
     this.connections.add(connection);
     connection.deadline = this.#deadlines.set(
-      this.nowMs + this.settings.connectTimeoutSeconds * 1000,
+      this.nowMs + this.settings.connectTimeoutSeconds * 1000 - elapsedMs,
       connection,
     );
     return connection;

@@ -256,7 +256,8 @@ export class Listener {
   ) {
     const link = new StreamLink(stream, address, host, peer);
     this.#links.add(link);
-    const connection = broker.accept(link, this.#settings);
+    const elapsedMs = Math.floor(performance.now() - arriving.sinceMs);
+    const connection = broker.accept(link, this.#settings, elapsedMs);
     arriving.serve(link, connection);
     void link.run(connection);
   }

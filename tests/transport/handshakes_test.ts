@@ -95,6 +95,23 @@ Deno.test("bytes that come now and then do not make the time longer", async () =
   assert.ok(sent < 200, "it was cut off while it went on sending");
 });
 
+Deno.test("what handshakes take is taken from the time for CONNECT", async () => {
+  let finish: () => void = () => {};
+  const secure: Secure = async (raw) => {
+    await new Promise<void>((resolve) => finish = resolve);
+    return { stream: raw, info: {} };
+  };
+  await using scene = await Scene.start({ secure });
+  await scene.dial();
+  await eventually(() => scene.listener.connections === 1, () => "it is in");
+  const since = performance.now();
+  await eventually(() => performance.now() - since > 30, () => "time passes");
+  finish();
+  await scene.broker.connection(0);
+  const [elapsed] = scene.broker.elapsedMs;
+  assert.ok(elapsed >= 30 && Number.isInteger(elapsed), `${elapsed}`);
+});
+
 Deno.test("at the bound new ones wait, and are served when others are through", async () => {
   await using scene = await Scene.start({ secure: toy, maxPendingConnections: 2 });
   const slow = [await scene.dial(), await scene.dial()];

@@ -16,6 +16,8 @@ export class StandInBroker {
   /** Every connection that came, in order. */
   readonly accepted: StandInConnection[] = [];
   readonly listeners: ListenerSettings[] = [];
+  /** What of their time for CONNECT they had spent on handshakes. */
+  readonly elapsedMs: number[] = [];
   readonly lines: string[] = [];
   readonly faults: string[] = [];
   #onAccept: () => void = () => {};
@@ -25,11 +27,12 @@ export class StandInBroker {
     return this as unknown as Broker;
   }
 
-  accept(link: Link, listener: ListenerSettings): StandInConnection {
+  accept(link: Link, listener: ListenerSettings, elapsedMs: number): StandInConnection {
     const connection = new StandInConnection(link, () => this.connections.delete(connection));
     this.connections.add(connection);
     this.accepted.push(connection);
     this.listeners.push(listener);
+    this.elapsedMs.push(elapsedMs);
     this.#onAccept();
     return connection;
   }
