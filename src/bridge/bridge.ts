@@ -1,19 +1,19 @@
 import type { Broker } from "../broker/broker.ts";
-import { printable } from "../log.ts";
 import type { Deadline, Link } from "../session/ports.ts";
 import { routeUnreleased } from "../session/publishing.ts";
-import { OutgoingTopicAliases } from "../session/topic_aliases.ts";
 import type { ConnackPacket } from "../wire/connack_packet.ts";
-import type { Qos, TopicName } from "../wire/publish.ts";
-import { reasonText } from "../wire/reason.ts";
+import type { Qos } from "../wire/publish.ts";
 import { Backoff } from "./backoff.ts";
 import { BridgeConnection, type BridgeOwner } from "./bridge_connection.ts";
 import { BridgeNames } from "./bridge_names.ts";
 import { refusalText } from "./connack_text.ts";
+import { BridgeReport } from "./bridge_report.ts";
 import type { BridgeStatus } from "./bridge_status.ts";
 import type { Links } from "./links.ts";
 import { Notifications } from "./notifications.ts";
 import { Offer } from "./offer.ts";
+import { PrimaryProbe } from "./primary_probe.ts";
+import { keepToLimits, maximumQosOf } from "./remote_limits.ts";
 import { addressText, type BridgeAddress, type BridgeSettings } from "./settings.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -41,9 +41,6 @@ type State =
 const CONNECT_TIMEOUT_MS = 30_000;
 /** How often a lazy bridge looks whether enough waits. */
 const LOOK_MS = 1000;
-/** How often the first address is tried while another is in use. */
-const PROBE_MS = 5000;
-
 /**
  * A bridge: a client of a remote broker inside this one. Its session here is one like others; what the
  * session is to get goes to the remote broker, and what comes from there is published in its name.
@@ -54,6 +51,7 @@ const PROBE_MS = 5000;
  *       idle ◀──────────  waiting ◀──────────────────┘
  */
 export class Bridge implements BridgeOwner {
+  readonly report: BridgeReport;
   #settings: BridgeSettings;
   /** To be taken with the next attempt. */
   #pending: BridgeSettings | null = null;
@@ -64,25 +62,18 @@ export class Bridge implements BridgeOwner {
   #state: State = { name: "stopped" };
   #deadline: Deadline | null = null;
   #address = 0;
-  #cancelProbe: (() => void) | null = null;
-  #probeAtMs = Infinity;
+  readonly #probe: PrimaryProbe;
   #offer: Offer;
   #notifications: Notifications;
-  #sent = 0;
-  #received = 0;
-  #dropped = 0;
-  #connects = 0;
-  #lastError: string | null = null;
-  #hasLoggedDrop = false;
-  /** How many had not found room in the queue when that was last logged. */
-  #overflowLogged = 0;
   /** Messages in both directions when a lazy bridge last looked, and when they last changed. */
   #traffic = 0;
   #trafficAtMs = 0;
 
   constructor(settings: BridgeSettings, ports: BridgePorts) {
+    this.report = new BridgeReport(settings.name, ports.broker);
     this.#settings = settings;
     this.#ports = ports;
+    this.#probe = new PrimaryProbe(ports.links);
     this.#broker = ports.broker;
     this.#subscriptions = new Subscriptions(ports.broker, settings);
     this.#backoff = new Backoff(settings.backoff, ports.chance);
@@ -100,6 +91,7 @@ export class Bridge implements BridgeOwner {
   }
 
   status(): BridgeStatus {
+    const { report } = this;
     const connection = this.#state.name === "connected" ? this.#state.connection : null;
     return {
       name: this.name,
@@ -107,11 +99,11 @@ export class Bridge implements BridgeOwner {
       connected: connection !== null,
       address: addressText(this.#target()),
       queued: this.#subscriptions.waiting,
-      sent: this.#sent + (connection?.outbox.published ?? 0),
-      received: this.#received + (connection?.received ?? 0),
-      dropped: this.#dropped + this.#subscriptions.dropped,
-      connects: this.#connects,
-      lastError: this.#lastError,
+      sent: report.sent(connection),
+      received: report.received(connection),
+      dropped: report.dropped + this.#subscriptions.dropped,
+      connects: report.connects,
+      lastError: report.lastError,
     };
   }
 
@@ -122,7 +114,7 @@ export class Bridge implements BridgeOwner {
     if (!localCleanSession) this.#subscriptions.open();
     if (startType !== "lazy") return this.#connect();
     if (localCleanSession) {
-      this.#log("warning", "is lazy and keeps nothing while it is down: it will not connect");
+      this.report.warning("is lazy and keeps nothing while it is down: it will not connect");
     }
     this.#become({ name: "idle" });
   }
@@ -203,7 +195,7 @@ export class Bridge implements BridgeOwner {
       this.#traffic = traffic;
       this.#trafficAtMs = nowMs;
     } else if (nowMs - this.#trafficAtMs >= idleTimeoutSeconds * 1000) {
-      this.#log("notice", `has been idle for ${idleTimeoutSeconds} s, disconnecting`);
+      this.report.notice(`has been idle for ${idleTimeoutSeconds} s, disconnecting`);
       this.#leave({ name: "idle" });
       return Infinity;
     }
@@ -213,18 +205,13 @@ export class Bridge implements BridgeOwner {
   /** [round_robin] While another address than the first is in use, the first is looked at. */
   #lookForPrimary(nowMs: number): number {
     if (this.#address === 0 || this.#settings.roundRobin) return Infinity;
-    if (nowMs < this.#probeAtMs || this.#cancelProbe !== null) return this.#probeAtMs;
-    this.#probeAtMs = nowMs + PROBE_MS;
-    const [primary] = this.#settings.addresses;
-    this.#cancelProbe = this.#ports.links.probe(primary, this.#settings, (reachable) => {
-      this.#cancelProbe = null;
-      if (!reachable || this.#state.name !== "connected") return;
-      this.#log("notice", `goes back to ${addressText(primary)}`);
+    return this.#probe.look(nowMs, this.#settings, () => {
+      const [primary] = this.#settings.addresses;
+      this.report.notice(`goes back to ${addressText(primary)}`);
       this.#leave({ name: "stopped" });
       this.#address = 0;
       this.#connect();
     });
-    return this.#probeAtMs;
   }
 
   // Connecting
@@ -235,8 +222,7 @@ export class Bridge implements BridgeOwner {
     // Again: somebody may have ended the session from outside.
     if (!settings.localCleanSession) this.#subscriptions.open();
     const address = this.#target();
-    const where = `${printable(this.name)} (${addressText(address)})`;
-    this.#broker.log("notice", `Connecting bridge ${where}`);
+    this.report.connecting(addressText(address));
     const connecting: State = {
       name: "connecting",
       untilMs: this.#broker.nowMs + CONNECT_TIMEOUT_MS,
@@ -273,11 +259,14 @@ export class Bridge implements BridgeOwner {
     const state = this.#state;
     if (state.name !== "connecting" || state.connection !== connection) return;
     if (connack.reason !== 0) return this.#refused(connection, connack);
-    const address = addressText(this.#target());
-    this.#accepted(connection, connack);
+    keepToLimits(connection, connack, {
+      inflight: this.#broker.settings.maxInflightMessages,
+      maxTopicAlias: this.#settings.maxTopicAlias,
+      retains: this.#offer.retains,
+    });
+    connection.accepted();
     this.#become({ name: "connected", connection, sinceMs: this.#broker.nowMs });
-    this.#connects++;
-    this.#log("notice", `is connected to ${address}`);
+    this.report.connected(addressText(this.#target()));
     this.#begin(connection, connack);
   }
 
@@ -288,37 +277,19 @@ export class Bridge implements BridgeOwner {
     this.#state = { name: "stopped" };
     connection.close({ sendWill: false });
     if (other === null) return this.#failed(text);
-    this.#log("notice", `${text}. Trying again ${other}`);
+    this.report.notice(`${text}. Trying again ${other}`);
     this.#connect();
-  }
-
-  /** Keeps to what the remote broker says of itself. */
-  #accepted(connection: BridgeConnection, connack: ConnackPacket) {
-    const { outbox } = connection;
-    const settings = this.#settings;
-    const inflight = this.#broker.settings.maxInflightMessages || 0xffff;
-    connection.sendQuota = connack.receiveMaximum > 0 ? connack.receiveMaximum : inflight;
-    outbox.keepsRetain = this.#offer.retains && connack.retainAvailable;
-    if (connack.maximumPacketSize > 0) {
-      outbox.maximumPacketSize = Math.min(outbox.maximumPacketSize, connack.maximumPacketSize);
-    }
-    const aliases = Math.min(Math.max(0, connack.topicAliasMaximum), settings.maxTopicAlias);
-    if (aliases > 0) outbox.aliases = new OutgoingTopicAliases(aliases);
-    if (connack.serverKeepAliveSeconds >= 0) {
-      connection.keepAliveSeconds = connack.serverKeepAliveSeconds;
-    }
-    connection.accepted();
   }
 
   /** The connection is up: takes up the session, and asks for what is to come in. */
   #begin(connection: BridgeConnection, connack: ConnackPacket) {
     const broker = this.#broker;
-    const maximumQos = (connack.maximumQos >= 0 ? connack.maximumQos : 2) as Qos;
+    const maximumQos = maximumQosOf(connack);
     const session = this.#subscriptions.open(maximumQos);
     broker.sessions.resume(session, connection);
     this.#traffic = 0;
     this.#trafficAtMs = broker.nowMs;
-    this.#probeAtMs = broker.nowMs + PROBE_MS;
+    this.#probe.begin(broker.nowMs);
     // MQTT 3.1 does not tell.
     const isForgotten = connection.version === 3
       ? this.#settings.cleanSession
@@ -336,32 +307,13 @@ export class Bridge implements BridgeOwner {
     const filter = this.#subscriptions.answered(packetId);
     const [reason] = reasons;
     if (filter === undefined || reason === undefined || reason < 0x80) return;
-    const why = reason === 0x80 ? "" : `: ${reasonText(reason)}`;
-    this.#error(`the remote broker refuses the subscription to ${printable(filter)}${why}`);
-  }
-
-  refused(reason: number): void {
-    this.#dropped++;
-    if (!this.#hasLoggedDrop) {
-      this.#error(`the remote broker refuses messages: ${reasonText(reason)}`);
-    }
-    this.#hasLoggedDrop = true;
-  }
-
-  dropped(topic: TopicName): void {
-    this.#dropped++;
-    if (!this.#hasLoggedDrop) {
-      this.#error(`a message on ${printable(topic.name)} is too large for the remote broker`);
-    }
-    this.#hasLoggedDrop = true;
+    this.report.subscriptionRefused(filter, reason);
   }
 
   // Disconnecting
 
   ended(connection: BridgeConnection, text: string | undefined): void {
-    this.#sent += connection.outbox.published;
-    this.#received += connection.received;
-    this.#hasLoggedDrop = false;
+    this.report.ended(connection);
     const state = this.#state;
     if (!("connection" in state) || state.connection !== connection) return;
     const address = addressText(this.#target());
@@ -370,7 +322,7 @@ export class Bridge implements BridgeOwner {
       return this.#failed(`cannot connect to ${address}: ${why}`);
     }
     if (this.#backoff.lasted(this.#broker.nowMs - state.sinceMs)) {
-      this.#log("notice", "connection was stable enough, resetting backoff");
+      this.report.notice("connection was stable enough, resetting backoff");
     }
     this.#notifications.tellHere("0", this.#subscriptions.session);
     this.#failed(`connection to ${address} lost: ${why}`);
@@ -384,21 +336,13 @@ export class Bridge implements BridgeOwner {
 
   /** An attempt has failed, or a connection is lost: tries the next address, when it is time to. */
   #failed(text: string) {
-    this.#error(text);
-    this.#logOverflow();
+    this.report.error(text);
+    this.report.overflown(this.#subscriptions.dropped);
     this.#address = (this.#address + 1) % this.#settings.addresses.length;
     if (this.#settings.startType === "once") return this.#become({ name: "stopped" });
     const delayMs = this.#backoff.nextMs();
-    this.#log("notice", `next backoff will be ${delayMs} ms`);
+    this.report.notice(`next backoff will be ${delayMs} ms`);
     this.#become({ name: "waiting", untilMs: this.#broker.nowMs + delayMs });
-  }
-
-  /** What is lost while the remote broker is away must not go unseen. */
-  #logOverflow() {
-    const { dropped } = this.#subscriptions;
-    const lost = dropped - this.#overflowLogged;
-    this.#overflowLogged = dropped;
-    if (lost > 0) this.#log("error", `has no room in its queue, ${lost} messages were dropped`);
   }
 
   /** Says goodbye where there is somebody to hear it. */
@@ -429,10 +373,7 @@ export class Bridge implements BridgeOwner {
     this.#state = state;
     this.#broker.unschedule(this.#deadline);
     this.#deadline = null;
-    if (state.name !== "connected") {
-      this.#cancelProbe?.();
-      this.#cancelProbe = null;
-    }
+    if (state.name !== "connected") this.#probe.end();
     if (state.name === "stopped") return;
     const now = this.#broker.nowMs;
     const firstMs = "untilMs" in state ? state.untilMs : now + LOOK_MS;
@@ -451,18 +392,6 @@ export class Bridge implements BridgeOwner {
     this.#offer = new Offer(settings);
     this.#notifications = new Notifications(this.#broker, settings);
     this.#address = Math.min(this.#address, settings.addresses.length - 1);
-  }
-
-  // Log
-
-  #error(text: string) {
-    this.#lastError = text;
-    this.#log("error", text);
-  }
-
-  #log(type: "error" | "warning" | "notice", text: string) {
-    const prefix = type === "error" ? "Error: " : type === "warning" ? "Warning: " : "";
-    this.#broker.log(type, `${prefix}Bridge ${printable(this.name)} ${text}`);
   }
 
   #target(): BridgeAddress {

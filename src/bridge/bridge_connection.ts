@@ -13,23 +13,19 @@ import {
 } from "../wire/connack_packet.ts";
 import { PacketType, type Version } from "../wire/packet_type.ts";
 import { malformed, type ProtocolError, protocolError } from "../wire/protocol_error.ts";
-import type { TopicName } from "../wire/publish.ts";
 import { Reason, reasonText } from "../wire/reason.ts";
 import { GOODBYE, PINGREQ } from "../wire/requests.ts";
 import type { BridgeNames } from "./bridge_names.ts";
 import { BridgeOutbox } from "./bridge_outbox.ts";
+import type { BridgeReport } from "./bridge_report.ts";
 
 /** Whoever the connection belongs to. */
 export interface BridgeOwner {
-  readonly name: string;
+  readonly report: BridgeReport;
   /** The remote broker has answered the CONNECT. */
   answered(connection: BridgeConnection, connack: ConnackPacket): void;
   /** A SUBACK has come. */
   subscribed(packetId: number, reasons: readonly number[]): void;
-  /** The remote broker has refused a message, which is gone. */
-  refused(reason: number): void;
-  /** A message could not be sent, and is gone. */
-  dropped(topic: TopicName): void;
   /** The connection is over; without a text it was ended from here. */
   ended(connection: BridgeConnection, text: string | undefined): void;
 }
@@ -76,7 +72,11 @@ export class BridgeConnection extends Connection {
   #awaitsPong = false;
 
   constructor(broker: Broker, link: Link, owner: BridgeOwner, options: BridgeConnectionOptions) {
-    const outbox = new BridgeOutbox(broker, options.names, (topic) => owner.dropped(topic));
+    const outbox = new BridgeOutbox(
+      broker,
+      options.names,
+      (topic) => owner.report.messageTooLarge(topic),
+    );
     super(broker, link, listenerFor(options), LIMITS, outbox);
     this.#owner = owner;
     this.version = outbox.version = options.version;
@@ -93,7 +93,7 @@ export class BridgeConnection extends Connection {
   }
 
   override get name(): string {
-    return printable(this.session?.clientId ?? this.#owner.name);
+    return printable(this.session?.clientId ?? this.#owner.report.name);
   }
 
   override peerEnded(text = "closed by the remote broker"): void {
@@ -206,7 +206,7 @@ export class BridgeConnection extends Connection {
   }
 
   #lookAtReason() {
-    if (acknowledgement.reason >= 0x80) this.#owner.refused(acknowledgement.reason);
+    if (acknowledgement.reason >= 0x80) this.#owner.report.messageRefused(acknowledgement.reason);
   }
 
   protected override failed(error: ProtocolError): void {
