@@ -9,8 +9,11 @@ const TRIES = 4;
 export class BrokerPair implements AsyncDisposable {
   readonly #brokers: readonly [theirs: BrokerUnderTest, ours: BrokerUnderTest];
 
-  private constructor(theirs: BrokerUnderTest, ours: BrokerUnderTest) {
+  readonly #sweeper: string | undefined;
+
+  private constructor(theirs: BrokerUnderTest, ours: BrokerUnderTest, sweeper?: string) {
     this.#brokers = [theirs, ours];
+    this.#sweeper = sweeper;
   }
 
   static async start(setting: Setting): Promise<BrokerPair> {
@@ -18,13 +21,13 @@ export class BrokerPair implements AsyncDisposable {
       started(() => new Mosquitto(setting)),
       started(() => new Sabethes(setting)),
     ]);
-    return new BrokerPair(theirs, ours);
+    return new BrokerPair(theirs, ours, setting.sweeper);
   }
 
   /** Runs a script against both, and then makes both forget it. */
   async run(steps: readonly Step[]): Promise<[theirs: Outcome[], ours: Outcome[]]> {
     return await Promise.all(this.#brokers.map(async (broker) => {
-      await using recorder = new Recorder(broker);
+      await using recorder = new Recorder(broker, this.#sweeper);
       const outcomes = await recorder.run(steps);
       await recorder.forget();
       return outcomes;

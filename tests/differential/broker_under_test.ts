@@ -13,6 +13,8 @@ export interface Setting {
   readonly files?: Readonly<Record<string, string>>;
   /** Lines that only ours understands. */
   readonly ours?: readonly string[];
+  /** The user who may clear away what a script leaves behind. */
+  readonly sweeper?: string;
 }
 
 /** Either broker, as a process on a directory of its own. */

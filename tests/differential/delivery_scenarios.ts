@@ -48,6 +48,12 @@ const retained: Scenario["scripts"] = {
     send("s", sub(4, "a/#")),
     send("s", sub(4, "+/b/#")),
   ],
+  "the same filter twice in a packet": [
+    connectAs("p", 4),
+    ...kept(4, "a"),
+    connectAs("s", 4),
+    send("s", sub(4, ["a", "a"])),
+  ],
   "replacing and clearing": eachVersion((version) => [
     connectAs("s", version),
     send("s", sub(version, "#", 2)),
@@ -160,6 +166,15 @@ const subscriptions: Scenario["scripts"] = {
     ...Array.from({ length: 4 }, (_, at) => send("p", pub(5, "t/1", String(at)))),
     send("a", unsubscribe(5, { filters: ["$share/g/t/#"] })),
     ...Array.from({ length: 3 }, (_, at) => send("p", pub(5, "t/1", String(at)))),
+  ],
+  "shared ones with a member that is away": [
+    connectAs("away", 4, { clean: false }),
+    send("away", sub(4, "$share/g/t", 1)),
+    leave("away"),
+    connectAs("here", 4),
+    send("here", sub(4, "$share/g/t", 1)),
+    send("here", pub(4, "t", "1", { qos: 1 })),
+    connectAs("away", 4, { clean: false }),
   ],
   "shared ones and retained messages": [
     connectAs("p", 5),
@@ -283,6 +298,11 @@ const wills: Scenario["scripts"] = {
     connectAs("a", version),
     send("a", pub(version, "#")),
   ]),
+  "of one who is replaced, to itself": [
+    connectAs("a", 4, { will: { topic: "w", payload: "mine" } }),
+    send("a", sub(4, "w")),
+    connectAs("b", 4, { clientId: "a", clean: false }),
+  ],
   "DISCONNECT of MQTT 5": [
     connectAs("watch", 5),
     send("watch", sub(5, "#", 2)),

@@ -12,10 +12,13 @@ const PACKET_DISCONNECT = 0xe0;
 export class Recorder implements AsyncDisposable {
   readonly #broker: BrokerUnderTest;
   readonly #peers = new Map<string, Peer>();
+  readonly #sweeper: string | undefined;
   readonly #clientIds = new Set<string>();
 
-  constructor(broker: BrokerUnderTest) {
+  /** @param sweeper the user who may see and clear everything, where rules let only some */
+  constructor(broker: BrokerUnderTest, sweeper?: string) {
     this.#broker = broker;
+    this.#sweeper = sweeper;
   }
 
   /** Each step is run to its end, nothing more to come, before the next. */
@@ -63,7 +66,7 @@ export class Recorder implements AsyncDisposable {
 
   async #open(clientId: string): Promise<Peer> {
     const peer = await Peer.open(this.#broker.ports[0], 4, false);
-    await peer.send(connect(4, { clientId }));
+    await peer.send(connect(4, { clientId, userName: this.#sweeper }));
     await peer.connack();
     return peer;
   }
