@@ -2,6 +2,11 @@ import { statSync } from "node:fs";
 import { StoreError } from "./store.ts";
 
 const LOCK_FILE = "broker.lock";
+/** How often, and after which pause, a lock is tried that nobody alive seems to hold. */
+const LINGER_TRIES = 100, LINGER_MS = 20;
+
+/** The lock files that stores of this process hold, as device and inode. */
+const heldHere = new Set<string>();
 
 /**
  * The right to use a store's directory, held through exclusive locks on the directory itself, which
@@ -32,10 +37,27 @@ export class StoreLock {
     this.#own = own;
     this.#created = created;
     this.#before = before;
+    heldHere.add(inodeOf(file));
   }
 
-  /** Makes the directory (0700) if it is not there. Throws `StoreError` if it is held or not ours. */
+  /**
+   * Makes the directory (0700) if it is not there. Throws `StoreError` if it is held or not ours. A
+   * holder that is dead or has let go may still seem to hold it: a child process that it was just
+   * starting has its files until it has begun, which is waited for.
+   */
   static acquire(directory: string): StoreLock {
+    for (let triesLeft = LINGER_TRIES;; triesLeft--) {
+      try {
+        return StoreLock.#acquire(directory);
+      } catch (error) {
+        const isLocked = error instanceof StoreError && error.reason === "locked";
+        if (!isLocked || triesLeft === 0 || isHeld(directory)) throw error;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LINGER_MS);
+      }
+    }
+  }
+
+  static #acquire(directory: string): StoreLock {
     const created = makeDirectory(directory);
     const path = `${directory}/${LOCK_FILE}`;
     let file: Deno.FsFile | null = null;
@@ -70,6 +92,7 @@ export class StoreLock {
 
   /** Lets go. The file stays: removing it could leave two brokers each with a lock of their own. */
   release(): void {
+    heldHere.delete(inodeOf(this.#file));
     this.#file.close();
     this.#own?.close();
   }
@@ -166,6 +189,29 @@ function heldByAnother(directory: string): StoreError {
       "choose another persistence_location",
     "locked",
   );
+}
+
+/** Whether whoever the lock file names is alive and has not let go. */
+function isHeld(directory: string): boolean {
+  const path = `${directory}/${LOCK_FILE}`;
+  const pid = Number(readPid(path));
+  if (pid === Deno.pid) {
+    const there = statSync(path, { throwIfNoEntry: false });
+    return there !== undefined && heldHere.has(`${there.dev}:${there.ino}`);
+  }
+  // Elsewhere nothing tells of other processes without a further permission: it is taken at its word.
+  if (Deno.build.os !== "linux") return true;
+  try {
+    return exists(`/proc/${pid}`);
+  } catch (error) {
+    if (error instanceof Error) return true; // Not to be seen.
+    throw error;
+  }
+}
+
+function inodeOf(file: Deno.FsFile): string {
+  const { dev, ino } = file.statSync();
+  return `${dev}:${ino}`;
 }
 
 function readPid(path: string): string {

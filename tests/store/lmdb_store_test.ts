@@ -123,6 +123,28 @@ Deno.test("what a failed start made is removed, what was there stays", () =>
     assert.deepEqual([...Deno.readDirSync(parent)].map(({ name }) => name), ["theirs"]);
   }));
 
+Deno.test({
+  name: "a lock that only a dying process still has is waited for",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    withDirectory(async (directory) => {
+      const path = `${directory}/broker.lock`;
+      // No process has this number: Linux ends below it.
+      Deno.writeTextFileSync(path, "4194305\n");
+      const holder = new Deno.Command("flock", {
+        args: [path, "sh", "-c", "echo held; sleep 0.3"],
+        stdin: "null",
+        stdout: "piped",
+      }).spawn();
+      const reader = holder.stdout.getReader();
+      await reader.read();
+      const lock = StoreLock.acquire(directory);
+      lock.release();
+      await reader.cancel();
+      await holder.status;
+    }),
+});
+
 Deno.test("a start that fails after opening leaves nothing behind either", () =>
   withDirectory(async (parent) => {
     const store = await LmdbStore.open({ directory: `${parent}/store` });
