@@ -9,6 +9,13 @@ const PLUGIN_FILES = ["acl_file", "password_file", "config_file", "password_init
 /** The account cannot be taken, or not with what the configuration asks for. */
 export class PrivilegesError extends Error {
   override readonly name = "PrivilegesError";
+  /** There is no such account: it was written wrong. */
+  readonly isOfConfiguration: boolean;
+
+  constructor(message: string, isOfConfiguration = false) {
+    super(message);
+    this.isOfConfiguration = isOfConfiguration;
+  }
 }
 
 /**
@@ -45,7 +52,7 @@ export class Privileges {
     const { global, origins } = configuration;
     const puid = Deno.env.get("PUID"), pgid = Deno.env.get("PGID");
     const choice = chooseAccount(global.user, { puid, pgid });
-    if ("message" in choice) throw new PrivilegesError(choice.message);
+    if ("message" in choice) throw new PrivilegesError(choice.message, true);
     const { account, warning } = choice;
     if (account === null) return new Privileges(configuration, null, true, warning);
     const isGiven = origins.get("user") !== "default" || account.name === null;

@@ -56,7 +56,9 @@ export async function run(
     else if (error instanceof ListenError) tell(`Error: ${error.message}`);
     else if (error instanceof StartError || error instanceof PrivilegesError) tell(error.message);
     else throw error;
-    return error instanceof StoreError ? EXIT_CONFIGURATION : EXIT_START;
+    const isOfConfiguration = error instanceof StoreError ||
+      error instanceof PrivilegesError && error.isOfConfiguration;
+    return isOfConfiguration ? EXIT_CONFIGURATION : EXIT_START;
   } finally {
     broker.close();
   }
