@@ -1,6 +1,7 @@
 import { BrokerProcess, freePort, PATIENCE_MS, pause, within } from "../support/broker_process.ts";
 
-const MOSQUITTO = "/usr/sbin/mosquitto";
+/** Debian puts it there. */
+export const MOSQUITTO = "/usr/sbin/mosquitto";
 
 /** What both brokers are configured with. */
 export interface Setting {
