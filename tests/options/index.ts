@@ -8,10 +8,6 @@
 export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: string]>> = {
   user: ["e2e/privileges_test.ts", "user: a first start as root serves as that account alone"],
   pid_file: ["e2e/privileges_test.ts", "pid_file: there while the broker runs"],
-  memory_limit: [
-    "session/memory_limit_test.ts",
-    "memory_limit bounds what waits for clients that are away",
-  ],
   tcp_wrappers: ["transport/tcp_wrappers_test.ts", "who is not allowed is closed"],
   persistence_min_free: [
     "e2e/disk_full_test.ts",
@@ -38,34 +34,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
   max_pending_connections: [
     "transport/handshakes_test.ts",
     "at the bound new ones wait, and are served when others are through",
-  ],
-  client_message_rate: [
-    "session/rate_limit_test.ts",
-    "a client publishes no more than its rate, and loses nothing",
-  ],
-  client_byte_rate: [
-    "session/rate_limit_test.ts",
-    "payload bytes are held to a rate of their own",
-  ],
-  user_message_rate: [
-    "session/rate_limit_test.ts",
-    "each client has its own rate, those of a user share one",
-  ],
-  user_byte_rate: [
-    "session/rate_limit_test.ts",
-    "each client has its own rate, those of a user share one",
-  ],
-  listener_message_rate: [
-    "session/rate_limit_test.ts",
-    "the clients of a listener share its rate, others do not",
-  ],
-  listener_byte_rate: [
-    "session/rate_limit_test.ts",
-    "the clients of a listener share its rate, others do not",
-  ],
-  login_failures_per_minute: [
-    "session/rate_limit_test.ts",
-    "an address that fails too often is slowed down, and forgiven in time",
   ],
   log_dest: [
     "e2e/logging_test.ts",
