@@ -102,7 +102,8 @@ function configurationOfOurs(
 }
 
 async function connected(port: number, name: string, filter?: string): Promise<LastingClient> {
-  const client = new LastingClient(5, name);
+  // In MQTT 5 it would have to keep to a Receive Maximum.
+  const client = new LastingClient(4, name);
   await client.connect(port);
   if (filter !== undefined) {
     await new Promise<void>((resolve) => client.subscribe(filter, 2, resolve));
