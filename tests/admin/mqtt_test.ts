@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { Hono } from "hono";
 import mqtt, { type MqttClient } from "mqtt";
 import { createBroker } from "../../mod.ts";
+import { addMqtt } from "../../src/admin/mqtt.ts";
+import type { AdminSource } from "../../src/admin/source.ts";
 import { connect as connectPacket } from "../support/packets.ts";
 import { eventually, within } from "../support/broker_process.ts";
 import { upgradeRequest, WebSocketClient } from "../transport/web_socket_client.ts";
@@ -20,8 +23,8 @@ async function withServer(
   try {
     await run(server.addr.port, broker);
   } finally {
-    await broker.close();
-    await server.shutdown();
+    await within(broker.close(), () => "the broker does not stop");
+    await within(server.shutdown(), () => "the HTTP server does not stop");
   }
 }
 
@@ -41,9 +44,12 @@ async function connect(port: number): Promise<MqttClient> {
 /** The status with which an upgrade is answered. */
 async function upgradeStatus(port: number, headers: Record<string, string | null>, path = "/mqtt") {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const client = await WebSocketClient.open(
-    connection,
-    upgradeRequest({ Host: `localhost:${port}`, ...headers }, path),
+  const client = await within(
+    WebSocketClient.open(
+      connection,
+      upgradeRequest({ Host: `localhost:${port}`, ...headers }, path),
+    ),
+    () => "no answer",
   );
   return Number(client.answer.split(" ")[1]);
 }
@@ -64,22 +70,51 @@ Deno.test("mqtt.js speaks MQTT on the path /mqtt, in both directions and at any 
 
 Deno.test("a stop tells the clients of /mqtt, and waits for them", () =>
   withServer({}, async (port, broker) => {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-    const client = await WebSocketClient.open(
-      connection,
-      upgradeRequest({ Host: `localhost:${port}` }),
+    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const client = await within(
+      WebSocketClient.open(connection, upgradeRequest({ Host: `localhost:${port}` })),
+      () => "no answer",
     );
+    const next = () => within(client.readFrame(), () => "no frame");
     for (const byte of connectPacket(5, { clientId: "c" })) await client.write(Uint8Array.of(byte));
-    assert.equal((await client.readFrame())!.payload[0] >> 4, 2);
+    assert.equal((await next())!.payload[0] >> 4, 2);
     await within(broker.close(), () => "the stop does not end");
     const left = [];
-    for (let frame = await client.readFrame(); frame !== null; frame = await client.readFrame()) {
+    for (let frame = await next(); frame !== null; frame = await next()) {
       left.push(frame.opcode === 2 ? frame.payload[0] >> 4 : "close");
       if (frame.opcode === 8) break;
     }
     assert.deepEqual(left, [14, "close"]);
-    connection.close();
   }));
+
+Deno.test("a broker that stops answers 503 to who comes to /mqtt", () =>
+  withServer({}, async (port, broker) => {
+    await broker.close();
+    assert.equal(await upgradeStatus(port, {}), 503);
+  }));
+
+Deno.test("a WebSocket that cannot be served is closed, and its upgrade is answered", async () => {
+  const faults: string[] = [];
+  const app = new Hono();
+  const broker = { isStopping: false, fault: (error: Error) => void faults.push(error.message) };
+  addMqtt(app, {
+    token: null,
+    broker: () => broker,
+    webSocket: () => {
+      throw new Error("no room");
+    },
+  } as unknown as AdminSource);
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+    (request) => app.fetch(request),
+  );
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: server.addr.port });
+  const client = await within(WebSocketClient.open(connection), () => "no answer");
+  assert.match(client.answer, /^HTTP\/1.1 101 /);
+  assert.equal((await within(client.readFrame(), () => "no frame"))!.opcode, 8);
+  assert.deepEqual(faults, ["no room"]);
+  await within(server.shutdown(), () => "the server does not stop");
+});
 
 Deno.test("without admin_mqtt there is no /mqtt", () =>
   withServer({ adminMqtt: false }, async (port) => {
@@ -92,6 +127,8 @@ Deno.test("/mqtt refuses what is no WebSocket or does not speak MQTT", () =>
     assert.equal(answer.status, 426);
     await answer.body?.cancel();
     assert.equal(await upgradeStatus(port, { "Sec-WebSocket-Protocol": "chat" }), 426);
+    assert.equal(await upgradeStatus(port, { "Sec-WebSocket-Key": null }), 400);
+    assert.equal(await upgradeStatus(port, { "Connection": "close" }), 400);
     assert.equal(await upgradeStatus(port, { "Sec-WebSocket-Protocol": "chat, mqttv3.1" }), 101);
   }));
 
