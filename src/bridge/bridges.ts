@@ -1,6 +1,4 @@
-import type { Mistake } from "../mistake.ts";
 import { Bridge, type BridgePorts } from "./bridge.ts";
-import { selfFeedingMistakes } from "./self_feeding.ts";
 import type { BridgeSettings } from "./settings.ts";
 
 /** All bridges of a broker, by name. */
@@ -10,11 +8,6 @@ export class Bridges {
 
   constructor(ports: BridgePorts) {
     this.#ports = ports;
-  }
-
-  /** What is wrong with bridges that are each right in themselves. */
-  static check(bridges: readonly BridgeSettings[]): Mistake[] {
-    return selfFeedingMistakes(bridges);
   }
 
   /**

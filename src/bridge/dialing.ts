@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import type { ByteStream } from "../transport/stream_link.ts";
 import type { TlsClientOptions } from "../transport/tls/tls_options.ts";
 import { BoundSocket } from "./bound_socket.ts";
@@ -149,8 +150,7 @@ async function tlsTextOf(error: unknown): Promise<string> {
 
 /** What the system says, without its numbers. */
 function textOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/ \(os error \d+\)/, "")
+  return errorText(error).replace(/ \(os error \d+\)/, "")
     .replace("failed to lookup address information: ", "");
 }
 

@@ -1,4 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
+import { errorText } from "../error_text.ts";
 import { StreamLink } from "../transport/stream_link.ts";
 import { dial, reaches, type TuneSocket } from "./dialing.ts";
 import type { Attempt, Links } from "./links.ts";
@@ -45,7 +46,7 @@ export class NetworkLinks implements Links {
     try {
       stream = await dial(address, settings, signal, this.#tune);
     } catch (error) {
-      if (!signal.aborted) attempt.failed((error as Error).message);
+      if (!signal.aborted) attempt.failed(errorText(error));
       return;
     }
     if (signal.aborted) return stream.close();

@@ -1,5 +1,10 @@
 import type { Mistake } from "../mistake.ts";
-import { addressText, type BridgeSettings, type BridgeTopic } from "./settings.ts";
+import {
+  addressText,
+  type BridgeAddress,
+  type BridgeSettings,
+  type BridgeTopic,
+} from "./settings.ts";
 import { commonFilter } from "./topic_filter.ts";
 import { exchanged, localFilterOf, remoteFilterOf } from "./topic_mapping.ts";
 
@@ -10,13 +15,28 @@ import { exchanged, localFilterOf, remoteFilterOf } from "./topic_mapping.ts";
  * - two bridges to the same address with such lines: a bridge does not send out what came in by itself,
  *   but it does send what came in by the other, so that the message would go round for ever;
  * - such lines in one bridge of MQTT 3.x with `try_private false`: nothing tells the remote broker not
- *   to send back what it got from the bridge, so that each message would come back as a new one.
+ *   to send back what it got from the bridge, so that each message would come back as a new one;
+ * - a bridge to this broker itself, if what it publishes is among what it sends.
  *
  * Circles over three brokers and more cannot be seen from here.
  */
-export function selfFeedingMistakes(bridges: readonly BridgeSettings[]): Mistake[] {
+export function selfFeedingMistakes(
+  bridges: readonly BridgeSettings[],
+  isOwn: (address: BridgeAddress) => boolean = () => false,
+): Mistake[] {
   const mistakes: Mistake[] = [];
   bridges.forEach((bridge, index) => {
+    const own = bridge.addresses.find(isOwn);
+    const lines = own === undefined ? null : circleHere(bridge.topics);
+    if (own !== undefined && lines !== null) {
+      mistakes.push({
+        ...bridge.place,
+        message: `Bridge ${bridge.name} would feed itself, as ${
+          addressText(own)
+        } is this broker: ${lines}.`,
+        hint: "use another address, or prefixes that differ",
+      });
+    }
     if (bridge.protocolVersion !== 5 && !bridge.tryPrivate) {
       const lines = circle(bridge.topics, bridge.topics, bridge.topics);
       if (lines !== null) {
@@ -43,6 +63,19 @@ export function selfFeedingMistakes(bridges: readonly BridgeSettings[]): Mistake
     }
   });
   return mistakes;
+}
+
+/** The first line by which a message goes out under a name that goes out, in words. */
+function circleHere(topics: readonly BridgeTopic[]): string | null {
+  for (const first of topics) {
+    if (first.direction === "in") continue;
+    const again = topics.some((second) =>
+      second.direction !== "in" &&
+      commonFilter(remoteFilterOf(first), localFilterOf(second)) !== null
+    );
+    if (again) return `${localFilterOf(first)} goes out as ${remoteFilterOf(first)}`;
+  }
+  return null;
 }
 
 /** The first lines by which a message goes out, comes in and would go out again, in words. */

@@ -1,6 +1,7 @@
 import { selfFeedingMistakes } from "../bridge/self_feeding.ts";
 import type { BridgeSettings, BridgeTls } from "../bridge/settings.ts";
 import type { Mistake } from "../mistake.ts";
+import { isLoopback } from "./loopback.ts";
 import type { BridgeValues } from "./options.ts";
 
 const VERSIONS = { mqttv31: 3, mqttv311: 4, mqttv50: 5 } as const;
@@ -51,8 +52,11 @@ export function bridgeSettings(values: BridgeValues, hostName: string): BridgeSe
   };
 }
 
-/** What is wrong with bridges that are each complete. */
-export function bridgeMistakes(bridges: readonly BridgeValues[]): Mistake[] {
+/** What is wrong with bridges that are each complete, in a broker that listens on these ports. */
+export function bridgeMistakes(
+  bridges: readonly BridgeValues[],
+  ports: readonly number[],
+): Mistake[] {
   const mistakes: Mistake[] = [];
   for (const { bridgePsk, places, place } of bridges) {
     if (/^[0-9a-f]*$/i.test(bridgePsk)) continue;
@@ -64,7 +68,10 @@ export function bridgeMistakes(bridges: readonly BridgeValues[]): Mistake[] {
   }
   if (mistakes.length > 0) return mistakes;
   // Whatever the host is called, it makes no difference here.
-  return selfFeedingMistakes(bridges.map((one) => bridgeSettings(one, "host")));
+  return selfFeedingMistakes(
+    bridges.map((one) => bridgeSettings(one, "host")),
+    ({ host, port }) => (host === "localhost" || isLoopback(host)) && ports.includes(port),
+  );
 }
 
 /** Null: the connection is not encrypted. */

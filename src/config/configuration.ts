@@ -88,7 +88,7 @@ export function conclude(
   const bridges = check.bridges.map((bridge, index) =>
     bridgeValues(bridge, `bridge[${index}].`, origins)
   );
-  for (const mistake of bridgeMistakes(bridges)) {
+  for (const mistake of bridgeMistakes(bridges, listeners.map(({ port }) => port))) {
     check.mistake(mistake, mistake.message, mistake.hint);
   }
   const plugins = check.plugins.all;

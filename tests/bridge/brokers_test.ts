@@ -54,7 +54,6 @@ for (const kind of REMOTES) {
   for (const protocol of ["mqttv31", "mqttv311", "mqttv50"]) {
     Deno.test({
       name: `bridge to ${kind}, ${protocol}: each direction and QoS, renamed, retained, state`,
-      // Mosquitto 2.0 ends the connection of a bridge that speaks 3.1 with its mark.
       ignore: kind === "mosquitto" && !hasMosquitto(),
       fn: () =>
         withDirectory(async (directory) => {

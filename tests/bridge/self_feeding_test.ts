@@ -44,3 +44,15 @@ Deno.test("two bridges to one address must not feed each other, whatever they sp
   assert.deepEqual(mistakes(out, elsewhere), []);
   assert.deepEqual(mistakes(out, { ...back, topics: [topic("#", "in", 0, "in/")] }), []);
 });
+
+Deno.test("a bridge to the broker itself must not send what it has published", () => {
+  const own = (...topics: BridgeSettings["topics"]) =>
+    selfFeedingMistakes([{ ...defaultBridge, topics }], ({ port }) => port === 1883)
+      .map(({ message }) => message);
+  assert.deepEqual(own(topic("a/#", "both")), [
+    "Bridge b would feed itself, as remote:1883 is this broker: a/# goes out as a/#.",
+  ]);
+  assert.equal(own(topic("#", "out", 0, "", "x/")).length, 1);
+  assert.deepEqual(own(topic("#", "out", 0, "a/", "b/")), []);
+  assert.deepEqual(own(topic("a/#", "in")), []);
+});

@@ -21,7 +21,11 @@ export const BRIDGE_CASES: Record<string, Case> = {
     taken: [
       ["h", [{ address: "h", port: 1883 }]],
       ["h:1 i # j", [{ address: "h", port: 1 }, { address: "i", port: 1883 }]],
-      ["::1:1883", [{ address: "::1", port: 1883 }]],
+      ["::1:1884", [{ address: "::1", port: 1884 }]],
+      ["ws://h:8080/mqtt wss://[::2]", [
+        { address: "h", port: 8080, url: "ws://h:8080/mqtt" },
+        { address: "::2", port: 443, url: "wss://[::2]/" },
+      ]],
       ["[::1]:5 [::2]", [{ address: "::1", port: 5 }, { address: "::2", port: 1883 }]],
     ],
     refused: [
