@@ -2,6 +2,7 @@ import type { AdminSource } from "./admin/source.ts";
 import type { Broker } from "./broker/broker.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { ListenerValues } from "./config/options.ts";
+import { errorText } from "./error_text.ts";
 import type { Log } from "./log.ts";
 import { httpOf } from "./listener_http.ts";
 import { ListenerTls } from "./listener_tls.ts";
@@ -68,7 +69,7 @@ export class Listeners {
         } catch (error) {
           // A machine that has only one version of IP is no reason not to serve its own programs.
           if (!configuration.localOnly || listeners.#opened.length === 0) throw error;
-          log.log("warning", `Warning: ${error instanceof Error ? error.message : error}`);
+          log.log("warning", `Warning: ${errorText(error)}`);
         }
       }
       return listeners;
@@ -157,8 +158,7 @@ export class Listeners {
       if (error instanceof ListenError) throw error;
       const { unixPath, address, port } = configuration.listeners[number];
       const at = unixPath ?? `${address ?? "*"}:${port}`;
-      const text = error instanceof Error ? error.message : String(error);
-      throw new ListenError(`cannot listen on ${at}: ${text}`, { cause: error });
+      throw new ListenError(`cannot listen on ${at}: ${errorText(error)}`, { cause: error });
     }
   }
 
@@ -237,7 +237,7 @@ function loadWrappers(): TcpWrappers {
   try {
     return TcpWrappers.load();
   } catch (error) {
-    throw new ListenError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new ListenError(errorText(error), { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { GlobalValues } from "./config/options.ts";
+import { errorText } from "./error_text.ts";
 import { Log, type LogDestination } from "./log.ts";
 import { LogTopics } from "./log_topics.ts";
 import { localTimeFormatter } from "./system/local_time.ts";
@@ -73,9 +74,7 @@ function attempt<T>(what: string, options: OpenLogOptions, make: () => T): T | u
   try {
     return make();
   } catch (error) {
-    options.tell(
-      `Error: ${what} cannot be used: ${error instanceof Error ? error.message : error}`,
-    );
+    options.tell(`Error: ${what} cannot be used: ${errorText(error)}`);
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import type { AdminServer } from "./admin/server.ts";
 import type { AdminSource } from "./admin/source.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { errorText } from "./error_text.ts";
 import type { Log } from "./log.ts";
 import { type Store, StoreError } from "./store/store.ts";
 import { StoreLock } from "./store/store_lock.ts";
@@ -70,7 +71,7 @@ export async function openAdmin(
     log.log("information", `Opening HTTP listen socket on port ${port} (${hostname}).`);
     return admin;
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = errorText(error);
     throw new ListenError(`cannot listen on ${endpoint.address}:${endpoint.port}: ${text}`, {
       cause: error,
     });

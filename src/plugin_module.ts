@@ -4,6 +4,7 @@ import { type AccessHooks, type Client, hookPolicy } from "./access/hooks.ts";
 import type { Policy } from "./access/policy.ts";
 import { denySpecialCharacters } from "./access/special_characters.ts";
 import type { PluginSection } from "./config/options.ts";
+import { errorTrace } from "./error_text.ts";
 import type { LogType } from "./log.ts";
 import type { Message } from "./message.ts";
 import { DeferringHost, type PluginHost } from "./plugin_host.ts";
@@ -144,8 +145,7 @@ export class PluginModule {
   }
 
   #failed(error: unknown, doing: string) {
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    this.#log("error", `Error: plugin ${this.#name}, in ${doing}: ${text}`);
+    this.#log("error", `Error: plugin ${this.#name}, in ${doing}: ${errorTrace(error)}`);
   }
 }
 

@@ -13,6 +13,7 @@ import { CertificateKeeper } from "./certificate_keeper.ts";
 import type { Configuration } from "./config/configuration.ts";
 import type { PluginSection } from "./config/options.ts";
 import { type PluginKind, pluginKind, pluginMistakes, pluginOption } from "./config/plugin_kind.ts";
+import { errorText } from "./error_text.ts";
 import { KnownClients } from "./known_clients.ts";
 import type { Log } from "./log.ts";
 import { messageOf } from "./message.ts";
@@ -189,7 +190,7 @@ export class Plugins {
       plugin.policy = plugin.module.policy;
       return [];
     } catch (error) {
-      const hint = error instanceof Error ? error.message : String(error);
+      const hint = errorText(error);
       return [{ ...section.place, message: `Unable to load plugin "${section.path}".`, hint }];
     }
   }

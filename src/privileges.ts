@@ -1,5 +1,6 @@
 import { lchownSync } from "node:fs";
 import type { Configuration } from "./config/configuration.ts";
+import { errorText } from "./error_text.ts";
 import { type Account, as, become, chooseAccount, handOver, nameOf } from "./system/account.ts";
 import { type OpenFile, openToAppend } from "./system/log_file.ts";
 
@@ -107,7 +108,7 @@ export class Privileges {
     try {
       become(account);
     } catch (error) {
-      throw new PrivilegesError(error instanceof Error ? error.message : String(error));
+      throw new PrivilegesError(errorText(error));
     }
   }
 }

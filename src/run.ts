@@ -1,6 +1,7 @@
 import { type Arguments, EXIT_CONFIGURATION } from "./config/arguments.ts";
 import type { Loaded } from "./config/load_configuration.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { errorText } from "./error_text.ts";
 import { type LogValues, openLog } from "./logging.ts";
 import type { Log } from "./log.ts";
 import { formatMistakes } from "./mistake.ts";
@@ -172,8 +173,7 @@ class Process {
       this.#log!.log("warning", `Warning: TLS secrets are written to ${path}.`);
       return (line) => keyLog.write(line);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      throw new StartError(`Error: --tls-keylog: ${text}`);
+      throw new StartError(`Error: --tls-keylog: ${errorText(error)}`);
     }
   }
 
@@ -183,7 +183,7 @@ class Process {
     try {
       this.#pidFile = PidFile.write(pidFile);
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
+      const text = errorText(error);
       throw new StartError(`Error: Unable to write pid file ${pidFile}: ${text}`);
     }
   }

@@ -9,6 +9,7 @@ import { Broker, type Observer } from "./broker/broker.ts";
 import type { Restored } from "./broker/restore.ts";
 import type { Configuration } from "./config/configuration.ts";
 import { applyControlApi } from "./control_api.ts";
+import { errorTrace } from "./error_text.ts";
 import type { Log } from "./log.ts";
 import type { LogTopics } from "./log_topics.ts";
 import type { Loaded } from "./config/load_configuration.ts";
@@ -146,7 +147,9 @@ export class Server {
     const { configuration, log } = options;
     log.log("information", `sabethes version ${VERSION} starting`);
     for (const notice of configuration.notices) log.log("warning", notice);
-    const hooks = hookPolicy(options.hooks);
+    const hooks = hookPolicy(options.hooks, "the program", (error, hook) => {
+      log.log("error", `Error: the program's hook ${hook}: ${errorTrace(error)}`);
+    });
     const plugins = new Plugins(configuration, log);
     const control = AccessControl.open(configuration, {
       first: (listener, ofFile) => [hooks, ...plugins.policies(listener, ofFile)],

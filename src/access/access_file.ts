@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 import type { Mistake } from "../mistake.ts";
 
 /** What a file says, and everything that is wrong with it. `value` is of use only without mistakes. */
@@ -35,7 +36,7 @@ export function loadAccessFile<T>(
     bytes = readFileSync(path);
     mode = statSync(path).mode;
   } catch (error) {
-    const hint = error instanceof Error ? error.message : String(error);
+    const hint = errorText(error);
     const mistake = { file: path, line: 0, message: `Unable to open ${option} "${path}".`, hint };
     return { ...parse(new Uint8Array(0), path), mistakes: [mistake] };
   }

@@ -49,12 +49,12 @@ export interface AccessHooks {
 /**
  * The hooks as a policy: what is not hooked has no opinion.
  *
- * @param failed takes what they throw; without it that counts as a defect of the broker
+ * @param failed takes what a hook throws, which is no defect of the broker, and the hook's name
  */
 export function hookPolicy(
   hooks: AccessHooks,
-  name = "the hooks",
-  failed?: Policy["failed"],
+  name: string,
+  failed: (error: unknown, hook: string) => void,
 ): Policy {
   const { authenticate, authorizePublish, authorizeSubscribe, authorizeReceive } = hooks;
   const policy: { -readonly [Member in keyof Policy]: Policy[Member] } = {
@@ -97,7 +97,7 @@ export function hookPolicy(
       const decided: unknown = authorizeReceive.call(hooks, clientOf(identity), topicName);
       // A promise must not pass for true.
       if (decided instanceof Promise) {
-        decided.catch((error) => failed?.(error, "authorizeReceive"));
+        decided.catch((error) => failed(error, "authorizeReceive"));
         throw new TypeError("authorizeReceive has to answer at once, not by a promise");
       }
       return decided === undefined ? DEFER : decided === true;

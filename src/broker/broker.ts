@@ -1,3 +1,4 @@
+import { errorTrace } from "../error_text.ts";
 import { type LogDetails, type LogType, printable } from "../log.ts";
 import { RetainedMessages } from "../routing/retained_messages.ts";
 import type { StoredMessage } from "../routing/stored_message.ts";
@@ -490,8 +491,7 @@ export class Broker implements Host {
 
   fault(error: unknown, doing: string): void {
     this.counters.faults++;
-    const stack = error instanceof Error ? error.stack ?? error.message : String(error);
-    this.log("error", `Error: a defect in the broker, ${doing}: ${stack}`);
+    this.log("error", `Error: a defect in the broker, ${doing}: ${errorTrace(error)}`);
   }
 
   // Host: connections and sessions

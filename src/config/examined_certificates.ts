@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 import type { Place } from "../mistake.ts";
 import type { Examined } from "./examination.ts";
 import type { BridgeSection, ListenerSection, Section } from "./section.ts";
@@ -88,7 +89,7 @@ function readCertificates(
       certificates.push(certificate);
     } catch (error) {
       const message = `Certificate ${index + 1} in the file of '${option}' cannot be read.`;
-      examined.report("mistake", place, message, reasonOf(error));
+      examined.report("mistake", place, message, errorText(error));
     }
   }
   return certificates;
@@ -124,7 +125,7 @@ function readKey(section: Section, option: string, examined: Examined): KeyObjec
     return createPrivateKey(text);
   } catch (error) {
     const message = `The file of '${option}' holds no private key (PEM) that can be read.`;
-    examined.report("mistake", place, message, reasonOf(error));
+    examined.report("mistake", place, message, errorText(error));
     return undefined;
   }
 }
@@ -147,7 +148,7 @@ function unreadable(
   error: unknown,
   { report }: Examined,
 ): void {
-  report("mistake", place, `Unable to open ${option} "${path}".`, reasonOf(error));
+  report("mistake", place, `Unable to open ${option} "${path}".`, errorText(error));
 }
 
 function settingOf(
@@ -155,8 +156,4 @@ function settingOf(
   option: string,
 ): [string | undefined, Place | undefined] {
   return [section.values.get(option) as string | undefined, section.places.get(option)];
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { ageText, type BackupFiles, backupsDirectory, backupsOf } from "./backup_files.ts";
 import { setAside } from "./damaged_store.ts";
 import { closeEnvironment } from "./environment.ts";
@@ -69,7 +70,7 @@ async function takeCopy(
     await closeEnvironment(opened.environment);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return errorText(error);
   }
 }
 

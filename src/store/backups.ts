@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 import {
   backupName,
   backupsDirectory,
@@ -202,7 +203,7 @@ export class Backups {
   }
 
   #tellFailed(error: unknown): void {
-    this.#tell("failed", "error", error instanceof Error ? error.message : String(error));
+    this.#tell("failed", "error", errorText(error));
   }
 
   #tell(failure: Failure, type: "error" | "warning", why: string): void {

@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { removeHalfRestored, restoreBackup } from "./backup_restore.ts";
 import { damageAdvice, salvage, setAside } from "./damaged_store.ts";
 import { type Store, StoreError } from "./store.ts";
@@ -45,7 +46,7 @@ export async function openByPolicy(
     }
   } catch (error) {
     if (error instanceof StoreError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = errorText(error);
     const message = `${directory} is damaged, and persistence_on_damage ${policy} failed: ${why}`;
     throw new StoreError(message, "damaged", { cause: error });
   }

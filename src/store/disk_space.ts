@@ -1,4 +1,5 @@
 import { statfsSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 import type { StoreHealth } from "./store.ts";
 
 const LOOK_AGAIN_AFTER_MS = 1000;
@@ -35,7 +36,7 @@ export class DiskSpace {
       this.#health = this.#measure();
     } catch (error) {
       // The directory went away under us: no reason to die, but nothing more can be promised.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = errorText(error);
       this.#health = { writable: false, reason, bytes: 0 };
     }
     return this.#health;

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { errorText } from "../error_text.ts";
 import { type RecordChange, type Store, StoreError } from "./store.ts";
 
 /**
@@ -320,7 +321,7 @@ export class Journal {
     if (this.#fatal) return;
     const nowMs = this.#options.clock.monotonicMs();
     const reason = error instanceof StoreError ? error.reason : "failed";
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorText(error);
     if (flight.failures++ === 0) flight.firstFailureMs = nowMs;
     if (reason === "no room" && !this.#closing) {
       // Waiting for room has no end: nothing more is accepted meanwhile, and nothing acknowledged.

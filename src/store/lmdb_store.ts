@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { errorText } from "../error_text.ts";
 import { ChunkCounts } from "./chunk_counts.ts";
 import {
   rejectionCause,
@@ -263,7 +264,7 @@ export class LmdbStore implements Store {
   /** What a rejected commit means: to be tried again, now or when there is room, or the end. */
   async #explain(error: unknown): Promise<StoreError> {
     const cause = await rejectionCause(error);
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = errorText(cause);
     const failure = (reason: "failed" | "no room" | "fatal", what: string) =>
       new StoreError(`${this.#directory}/data.mdb: ${what}: ${text}`, reason, { cause });
     if (/MDB_(PANIC|CORRUPTED|PAGE_NOTFOUND|INVALID|VERSION_MISMATCH)/.test(text)) {

@@ -9,6 +9,7 @@
  * stream, its number telling how many problems were met. Each is written at once, so that none that was
  * read is lost with the process.
  */
+import { errorText } from "../error_text.ts";
 import { openEnvironment } from "./environment.ts";
 import { HEAD_KEY_BYTES, writeHeadKey } from "./record_codec.ts";
 import { walkRecords } from "./record_walk.ts";
@@ -26,7 +27,7 @@ function check(directory: string): void {
     const environment = openEnvironment(directory, { readOnly: true });
     walkRecords(environment, { record: () => void records++, problem });
   } catch (error) {
-    problem(error instanceof Error ? error.message : String(error));
+    problem(errorText(error));
   }
   write(new TextEncoder().encode(JSON.stringify({ records, problems, examples }) + "\n"));
 }

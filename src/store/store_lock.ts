@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 import { StoreError } from "./store.ts";
 
 const LOCK_FILE = "broker.lock";
@@ -81,7 +82,7 @@ export class StoreLock {
       own?.close();
       if (created !== null) Deno.removeSync(created, { recursive: true });
       if (error instanceof StoreError) throw error;
-      throw new StoreError(`cannot lock ${path}: ${messageOf(error)}`, "failed", { cause: error });
+      throw new StoreError(`cannot lock ${path}: ${errorText(error)}`, "failed", { cause: error });
     }
   }
 
@@ -113,7 +114,7 @@ function makeDirectory(directory: string): string | null {
   try {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw new StoreError(`cannot make ${directory}: ${messageOf(error)}`, "failed", {
+    throw new StoreError(`cannot make ${directory}: ${errorText(error)}`, "failed", {
       cause: error,
     });
   }
@@ -132,7 +133,7 @@ function missingDirectories(directory: string): string[] {
         continue;
       }
       if (!(error instanceof Deno.errors.NotADirectory)) {
-        throw new StoreError(`cannot look at ${path}: ${messageOf(error)}`, "failed", {
+        throw new StoreError(`cannot look at ${path}: ${errorText(error)}`, "failed", {
           cause: error,
         });
       }
@@ -216,8 +217,4 @@ function inodeOf(file: Deno.FsFile): string {
 
 function readPid(path: string): string {
   return exists(path) && Deno.readTextFileSync(path).split("\n")[0] || "unknown";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 import { checkInChild } from "./child_walk.ts";
 import { closeEnvironment, type Environment, openEnvironment } from "./environment.ts";
 import { headerProblem } from "./header_check.ts";
@@ -75,8 +76,7 @@ async function openSound(
     if (environment !== null) await closeEnvironment(environment);
     undoState();
     if (error instanceof StoreError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new StoreError(`cannot open ${path}: ${message}`, "failed", { cause: error });
+    throw new StoreError(`cannot open ${path}: ${errorText(error)}`, "failed", { cause: error });
   }
 }
 
@@ -100,7 +100,7 @@ async function checkHere(directory: string, path: string): Promise<void> {
   try {
     walkRecords(environment, { record: () => {}, problem: (text) => void problems.push(text) });
   } catch (error) {
-    problems.push(error instanceof Error ? error.message : String(error));
+    problems.push(errorText(error));
   }
   await closeEnvironment(environment);
   if (problems.length === 0) return;

@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import type { LogDestination, LogType } from "../log.ts";
 
 const encoder = new TextEncoder();
@@ -62,7 +63,7 @@ export class LogFile implements LogDestination {
     try {
       return this.#open(this.#path);
     } catch (error) {
-      this.#tell(`Error: Unable to open log file ${this.#path} for writing: ${messageOf(error)}`);
+      this.#tell(`Error: Unable to open log file ${this.#path} for writing: ${errorText(error)}`);
       return null;
     }
   }
@@ -88,8 +89,4 @@ export class LogFile implements LogDestination {
 /** Opens as the log is opened: its owner's alone. */
 export function openToAppend(path: string): WritableFile {
   return Deno.openSync(path, { append: true, create: true, mode: 0o600 });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { errorText } from "../error_text.ts";
 
 /** The file that says which process the broker is: the number, nothing else. */
 export class PidFile {
@@ -32,7 +33,7 @@ export class PidFile {
       return null;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return null;
-      return error instanceof Error ? error.message : String(error);
+      return errorText(error);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import { errorText } from "../error_text.ts";
 
 /** Where a listener listens. */
 export interface ListenAt {
@@ -91,7 +92,7 @@ function openAll(addresses: readonly Address[], port: number, log: Log): Listeni
         // A name may have addresses of a family that this machine does not speak.
         if (error instanceof Deno.errors.AddrInUse || addresses.length === 1) throw error;
         firstError ??= error;
-        log("warning", `Warning: ${hostname}: ${error instanceof Error ? error.message : error}`);
+        log("warning", `Warning: ${hostname}: ${errorText(error)}`);
         continue;
       }
       const family = hostname.includes(":") ? "ipv6" : "ipv4";

@@ -167,7 +167,7 @@ Deno.test("while a hook takes its time, what the client sends waits in order", a
   assert.deepEqual(heard.filter((topic) => topic !== "elsewhere"), ["slow", "fast", "last"]);
 });
 
-Deno.test("a hook that fails refuses, and the broker lives on", async () => {
+Deno.test("a hook that fails refuses and is named in the log, and the broker lives on", async () => {
   const lines: string[] = [];
   await using broker = await createBroker({
     ...onLoopback,
@@ -179,7 +179,9 @@ Deno.test("a hook that fails refuses, and the broker lives on", async () => {
   });
   await assert.rejects(connect(broker, { clientId: "bad" }));
   await using _good = await connect(broker, { clientId: "good" });
-  assert.ok(lines.some((line) => line.includes("the hook broke")));
+  const errors = lines.filter((line) => line.includes("Error: "));
+  assert.match(errors[0], /^\d+: Error: the program's hook authenticate: Error: the hook broke\n/);
+  assert.ok(!errors.some((line) => line.includes("a defect in the broker")), errors.join(""));
 });
 
 Deno.test("events tell who comes, goes, subscribes and publishes", async () => {

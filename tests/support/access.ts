@@ -7,5 +7,8 @@ export function hookAccess(
   allowAnonymous: boolean,
   fault: (error: unknown, doing: string) => void,
 ): PolicyAccess {
-  return new PolicyAccess([{ allowAnonymous, policies: [hookPolicy(hooks)] }], fault);
+  return new PolicyAccess(
+    [{ allowAnonymous, policies: [hookPolicy(hooks, "hooks", fault)] }],
+    fault,
+  );
 }

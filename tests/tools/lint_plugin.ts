@@ -24,8 +24,8 @@ const layers = new Map([
   ["system", { layers: [], packages: ["node:*"] }],
 ] as [string, { layers: string[]; packages: string[] }][]);
 
-/** Programmer errors, mistakes in files and the log belong to every layer; they import none themselves. */
-const common = new Set(["assert.ts", "log.ts", "mistake.ts"]);
+/** Errors, mistakes in files and the log belong to every layer; they import none themselves. */
+const common = new Set(["assert.ts", "error_text.ts", "log.ts", "mistake.ts"]);
 
 /** No promise, timer, clock, chance or I/O in these: a simulation drives them. */
 const core = new Set(["wire", "routing", "session", "broker"]);

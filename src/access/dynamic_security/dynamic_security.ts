@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { errorText } from "../../error_text.ts";
 import { type LogType, printable } from "../../log.ts";
 import type { Mistake } from "../../mistake.ts";
 import type { Identity } from "../../session/ports.ts";
@@ -153,7 +154,7 @@ export class DynamicSecurity {
     try {
       await saveFile(this.#options.file, writeState(state));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = errorText(error);
       this.#options.log("error", `Error saving Dynamic security plugin config: ${why}`);
       return false;
     }
@@ -182,7 +183,7 @@ export function readSecurityFile(file: string): ReadState | undefined {
     text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    const hint = error instanceof Error ? error.message : String(error);
+    const hint = errorText(error);
     const message = "Error loading Dynamic security plugin config: File is not readable.";
     const mistakes = [{ file, line: 0, message, hint }];
     return { state: new SecurityState(), mistakes, warnings: [] };

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { errorText } from "../../error_text.ts";
 import type { LogType } from "../../log.ts";
 import type { Mistake } from "../../mistake.ts";
 import { initialState } from "./initial_state.ts";
@@ -45,7 +46,7 @@ export async function createFirstFile(
     await saveFile(file, writeState(state));
     return [];
   } catch (error) {
-    const hint = error instanceof Error ? error.message : String(error);
+    const hint = errorText(error);
     return [{ file, line: 0, message: "Error saving Dynamic security plugin config.", hint }];
   }
 }
@@ -85,7 +86,7 @@ function passwordInFile(file: string): string | Mistake {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    return mistake("file not accessible", error instanceof Error ? error.message : String(error));
+    return mistake("file not accessible", errorText(error));
   }
   if (text === "") return mistake("file empty");
   const password = text.split("\n", 1)[0].trimEnd();

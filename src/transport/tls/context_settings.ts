@@ -1,3 +1,4 @@
+import { errorText } from "../../error_text.ts";
 import {
   Control,
   cString,
@@ -152,6 +153,6 @@ function problemOfDirectory(path: string): string | null {
     for (const _entry of Deno.readDirSync(path)) break;
     return null;
   } catch (error) {
-    return (error as Error).message;
+    return errorText(error);
   }
 }

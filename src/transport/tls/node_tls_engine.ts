@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
+import { errorText } from "../../error_text.ts";
 import type { ByteStream } from "../stream_link.ts";
 import { refuseEncryptedKey } from "./context_settings.ts";
 import { NodeTlsStream } from "./node_tls_stream.ts";
@@ -119,7 +120,7 @@ function checked<T>(message: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    throw new TlsError(message, [(error as Error).message]);
+    throw new TlsError(message, [errorText(error)]);
   }
 }
 

@@ -6,6 +6,7 @@
  * compiled to direct ones. Nothing here is variadic, and no structure is read by its layout.
  * @module
  */
+import { errorText } from "../../error_text.ts";
 import { TlsError } from "./tls_error.ts";
 
 const I32 = "i32", I64 = "i64", U32 = "u32", U64 = "u64", SIZE = "usize";
@@ -150,7 +151,7 @@ export function openssl(): Openssl {
       loaded = load(ssl, crypto);
       return loaded;
     } catch (error) {
-      problems.push(`${ssl}: ${(error as Error).message}`);
+      problems.push(`${ssl}: ${errorText(error)}`);
     }
   }
   throw new TlsError(`TLS needs OpenSSL 3 or newer (libssl), which was not found.`, problems);
@@ -248,7 +249,7 @@ export function writeAt(pointer: Deno.PointerValue, bytes: Uint8Array): void {
 
 /** More than one operation ever leaves behind. */
 const ERRORS_MAXIMUM = 8;
-const errorText = new Uint8Array(256);
+const lineBuffer = new Uint8Array(256);
 
 /**
  * Empties the error queue and returns its texts. The queue is the thread's and shared by all
@@ -258,8 +259,8 @@ export function takeErrors(): string[] {
   const { crypto } = openssl();
   const texts: string[] = [];
   for (let code; texts.length < ERRORS_MAXIMUM && (code = crypto.ERR_get_error()) !== 0n;) {
-    crypto.ERR_error_string_n(code, errorText, BigInt(errorText.length));
-    texts.push(new TextDecoder().decode(errorText.subarray(0, errorText.indexOf(0))));
+    crypto.ERR_error_string_n(code, lineBuffer, BigInt(lineBuffer.length));
+    texts.push(new TextDecoder().decode(lineBuffer.subarray(0, lineBuffer.indexOf(0))));
   }
   crypto.ERR_clear_error();
   return texts;
