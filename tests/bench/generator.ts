@@ -12,6 +12,11 @@ import { LoadClient, Tally } from "./load_client.ts";
 export interface Load {
   readonly host: string;
   readonly port: number;
+  readonly tls: boolean;
+  /** MQTT over WebSocket. */
+  readonly ws: boolean;
+  /** With TLS: a file of certificates that are trusted. */
+  readonly cafile: string;
   /** 4 is MQTT 3.1.1. */
   readonly version: number;
   readonly publishers: number;
@@ -66,6 +71,9 @@ export interface LoadResult {
 export const defaultLoad: Load = {
   host: "127.0.0.1",
   port: 1883,
+  tls: false,
+  ws: false,
+  cafile: "",
   version: 4,
   publishers: 1,
   subscribers: 1,
@@ -169,9 +177,11 @@ async function openAll(
   clients: LoadClient[],
 ): Promise<void> {
   const version = load.version as Version;
+  const caCerts = load.tls && load.cafile !== "" ? [await Deno.readTextFile(load.cafile)] : [];
+  const address = { ...load, caCerts };
   for (let first = 0; first < roles.length; first += openingMaximum) {
     const opening = roles.slice(first, first + openingMaximum).map(([role, index]) =>
-      LoadClient.open({ hostname: load.host, port: load.port }, version, tally, {
+      LoadClient.open(address, version, tally, {
         connect: connect(version, {
           clientId: `${load.prefix}-${role}-${index}`,
           clean: !load.lasting,

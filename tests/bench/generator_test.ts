@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { BrokerProcess, freePort, withDirectory } from "../support/broker_process.ts";
+import { Authority } from "../support/certificates.ts";
 import { concat, hex } from "../support/packets.ts";
 import { generate, loadFromArguments } from "./generator.ts";
 
@@ -89,6 +91,37 @@ Deno.test("every message is counted, at each QoS", async () => {
     assert.ok(result.latencyMs!.p50 >= 0 && result.latencyMs!.p50 <= result.latencyMs!.max);
   }
 });
+
+Deno.test("a broker is reached by TLS, WebSocket and both", () =>
+  withDirectory(async (directory) => {
+    const authority = new Authority(undefined, directory);
+    const { certfile, keyfile } = authority.issueServer();
+    const secure = [`certfile ${certfile}`, `keyfile ${keyfile}`];
+    const ports = [freePort(), freePort()];
+    await using broker = await BrokerProcess.start(directory, {
+      configuration: [
+        ...secure,
+        `listener ${ports[0]} 127.0.0.1`,
+        "protocol websockets",
+        `listener ${ports[1]} 127.0.0.1`,
+        "protocol websockets",
+        ...secure,
+      ],
+    });
+    for (
+      const address of [
+        { tls: true, port: broker.port },
+        { ws: true, port: ports[0] },
+        { tls: true, ws: true, port: ports[1] },
+      ]
+    ) {
+      for (const payloadBytes of [8, 70_000]) {
+        const load = { ...address, cafile: authority.cafile, payloadBytes, qos: 1, messages: 50 };
+        const { received, acknowledged, closed } = await generate(load);
+        assert.deepEqual([received, acknowledged, closed], [50, 50, 0]);
+      }
+    }
+  }));
 
 Deno.test("what the broker loses is reported as lost", async () => {
   await using broker = standIn(10);

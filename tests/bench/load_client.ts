@@ -1,4 +1,5 @@
 import { concat, publish, type Version } from "../support/packets.ts";
+import { type LoadAddress, type LoadStream, openLoadStream } from "./load_stream.ts";
 
 /** Publishes are appended up to this many bytes before they are written. */
 const batchBytes = 65_536;
@@ -46,7 +47,7 @@ export interface Publishing {
  * is counted where it lies in the read buffer and acknowledged as its QoS asks.
  */
 export class LoadClient {
-  readonly #connection: Deno.Conn;
+  readonly #connection: LoadStream;
   readonly #version: Version;
   readonly #tally: Tally;
   readonly #subscribe: Uint8Array | undefined;
@@ -70,7 +71,7 @@ export class LoadClient {
   readonly done: Promise<void>;
 
   private constructor(
-    connection: Deno.Conn,
+    connection: LoadStream,
     version: Version,
     tally: Tally,
     packets: { connect: Uint8Array; subscribe?: Uint8Array },
@@ -87,14 +88,12 @@ export class LoadClient {
 
   /** Connects; SUBSCRIBE is sent once CONNACK has come. */
   static async open(
-    address: { hostname: string; port: number },
+    address: LoadAddress,
     version: Version,
     tally: Tally,
     packets: { connect: Uint8Array; subscribe?: Uint8Array },
   ): Promise<LoadClient> {
-    const connection = await Deno.connect({ ...address, transport: "tcp" });
-    connection.setNoDelay(true);
-    return new LoadClient(connection, version, tally, packets);
+    return new LoadClient(await openLoadStream(address), version, tally, packets);
   }
 
   /** Sets what is published: by `publishAll`, or one by one. */

@@ -5,12 +5,16 @@
  * @module
  */
 import { measureCore } from "./core_bench.ts";
+import { Authority } from "../support/certificates.ts";
 import { generate, type Load, type LoadResult } from "./generator.ts";
 import { isInstalled, mosquitto, type Peer, sabethes, startPeer } from "./peers.ts";
 import { quick, type Scenario, scenarios } from "./scenarios.ts";
 
 const usage =
   `deno task bench [--core] [--host HOST] [--port PORT] [--scenario NAME]… [--runs N] [--quick]
+                [--tls] [--ws] [--cafile FILE]
+
+--tls and --ws (both: wss) say how brokers are reached; --cafile belongs to --host and --port
 
 scenarios: ${scenarios.map((scenario) => scenario.name).join(", ")}`;
 
@@ -22,6 +26,9 @@ interface Options {
   quick: boolean;
   /** The in-process part alone. */
   core: boolean;
+  tls: boolean;
+  ws: boolean;
+  cafile: string;
 }
 
 /** One run: what was measured, and the broker's memory at its end. */
@@ -29,8 +36,10 @@ interface Run extends LoadResult {
   readonly residentBytes?: number;
 }
 
+const plain = { core: false, tls: false, ws: false, cafile: "" };
+
 function parse(args: readonly string[]): Options {
-  const options: Options = { names: [], runs: 3, quick: false, core: false };
+  const options: Options = { names: [], runs: 3, quick: false, ...plain };
   for (let index = 0; index < args.length; index++) {
     const name = args[index];
     if (name === "--quick") {
@@ -38,14 +47,15 @@ function parse(args: readonly string[]): Options {
       options.runs = 1;
       continue;
     }
-    if (name === "--core") {
-      options.core = true;
+    if (name === "--core" || name === "--tls" || name === "--ws") {
+      options[name.slice(2) as "core" | "tls" | "ws"] = true;
       continue;
     }
     const value = args[++index];
     if (value === undefined) throw new TypeError(`what is ${name}?`);
     if (name === "--host") options.host = value;
     else if (name === "--port") options.port = wholeNumber(name, value);
+    else if (name === "--cafile") options.cafile = value;
     else if (name === "--runs") options.runs = wholeNumber(name, value);
     else if (name === "--scenario" && scenarios.some((scenario) => scenario.name === value)) {
       options.names.push(value);
@@ -60,10 +70,24 @@ function wholeNumber(name: string, value: string): number {
 }
 
 /** One run against a broker that is started for it, with an empty store. */
-async function runAgainst(peer: Peer, { load, persistence }: Scenario): Promise<Run> {
-  await using running = await startPeer(peer, persistence === true);
+async function runAgainst(
+  peer: Peer,
+  { load, persistence }: Scenario,
+  { tls, ws }: Options,
+): Promise<Run> {
+  using authority = tls ? new Authority() : null;
+  const lines = [];
+  if (ws) lines.push("protocol websockets");
+  if (authority !== null) {
+    // The broker may run as another user.
+    Deno.chmodSync(authority.directory, 0o755);
+    const { certfile, keyfile } = authority.issueServer();
+    Deno.chmodSync(keyfile, 0o644);
+    lines.push(`certfile ${certfile}`, `keyfile ${keyfile}`);
+  }
+  await using running = await startPeer(peer, persistence === true, lines);
   return await runAt(
-    { ...load, host: "127.0.0.1", port: running.port },
+    { ...load, host: "127.0.0.1", port: running.port, tls, ws, cafile: authority?.cafile ?? "" },
     () => running.residentBytes(),
   );
 }
@@ -117,9 +141,10 @@ async function main(options: Options): Promise<void> {
     .filter(({ name }) => options.names.length === 0 || options.names.includes(name))
     .map((scenario) => options.quick ? quick(scenario) : scenario);
   const remote = options.host !== undefined || options.port !== undefined;
-  const address = { host: options.host ?? "127.0.0.1", port: options.port ?? 1883 };
+  const { host = "127.0.0.1", port = 1883, tls, ws, cafile } = options;
+  const address = { host, port, tls, ws, cafile };
   const peers = remote ? [] : [sabethes, mosquitto].filter(isInstalled);
-  const names = remote ? [`${address.host}:${address.port}`] : peers.map((peer) => peer.name);
+  const names = remote ? [`${host}:${port}`] : peers.map((peer) => peer.name);
   const compared = names.length === 2;
 
   if (!remote && options.names.length === 0) {
@@ -135,7 +160,7 @@ async function main(options: Options): Promise<void> {
     for (let round = 0; round < options.runs; round++) {
       if (remote) runs[0].push(await runAt({ ...scenario.load, ...address }, () => undefined));
       for (const [index, peer] of peers.entries()) {
-        runs[index].push(await runAgainst(peer, scenario));
+        runs[index].push(await runAgainst(peer, scenario, options));
       }
     }
     // The ratio of runs that stood side by side: a machine's mood concerns both.

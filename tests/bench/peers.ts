@@ -52,7 +52,12 @@ export function isInstalled(peer: Peer): boolean {
 const startMaximumMs = 10_000;
 
 /** Starts a broker with an empty store on a free port and waits until it listens. */
-export async function startPeer(peer: Peer, persistence: boolean): Promise<RunningPeer> {
+export async function startPeer(
+  peer: Peer,
+  persistence: boolean,
+  /** Lines for its listener. */
+  listenerLines: readonly string[] = [],
+): Promise<RunningPeer> {
   const directory = await Deno.makeTempDir({ prefix: "sabethes-bench-" });
   const port = freePort();
   const configuration = `${directory}/broker.conf`;
@@ -60,6 +65,9 @@ export async function startPeer(peer: Peer, persistence: boolean): Promise<Runni
     configuration,
     [
       `listener ${port} 127.0.0.1`,
+      ...listenerLines,
+      // Mosquitto 2.0 does not start when all of its listeners speak WebSocket.
+      ...listenerLines.length > 0 ? [`listener ${freePort()} 127.0.0.1`] : [],
       "allow_anonymous true",
       `persistence ${persistence}`,
       `persistence_location ${directory}/`,
