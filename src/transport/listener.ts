@@ -1,4 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
+import { errorText } from "../error_text.ts";
 import type { ListenerSettings, Peer } from "../session/ports.ts";
 import { ArrivingConnection } from "./arriving_connection.ts";
 import { HandshakeError, type Secure } from "./handshake.ts";
@@ -138,7 +139,7 @@ export class Listener {
       } catch (error) {
         if (this.#isClosed) return;
         // Out of descriptors, mostly: going on at once would only spin.
-        if (!refusedBefore) broker.log("error", `Error: cannot accept: ${messageOf(error)}`);
+        if (!refusedBefore) broker.log("error", `Error: cannot accept: ${errorText(error)}`);
         refusedBefore = true;
         await this.#pause();
         continue;
@@ -167,10 +168,11 @@ export class Listener {
       this.#note(broker, `Client connection from ${address} denied: ${limit} exceeded.`);
       return conn.close();
     }
-    if (this.#options.noDelay && remoteAddr.transport === "tcp") {
+    const { noDelay, proxy, secure, http } = this.#options;
+    // TLS answers by itself: what follows would wait 40 ms for the peer's delayed acknowledgement.
+    if ((noDelay || secure !== null) && remoteAddr.transport === "tcp") {
       (conn as Deno.TcpConn).setNoDelay(true);
     }
-    const { proxy, secure, http } = this.#options;
     if (proxy === null && http?.takesWebSockets !== false) {
       this.#note(broker, `New connection from ${address} on port ${this.port}.`);
     }
@@ -311,8 +313,4 @@ export class Listener {
 interface Serving {
   readonly broker: Broker;
   readonly host: LinkHost;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -88,8 +88,10 @@ class WebSocketLoadStream implements LoadStream {
   /** Writes all: whole packets. */
   async write(packets: Uint8Array): Promise<number> {
     let length = 0;
+    let packetEnd = 0;
     for (let start = 0; start < packets.length;) {
-      const end = Math.min(endOfPacket(packets, start), start + FRAME_MAXIMUM);
+      if (start === packetEnd) packetEnd = endOfPacket(packets, start);
+      const end = Math.min(packetEnd, start + FRAME_MAXIMUM);
       const size = end - start;
       if (length + FRAME_HEADER_MAXIMUM + size > this.#frames.length) {
         const larger = new Uint8Array((length + FRAME_HEADER_MAXIMUM + size) * 2);
