@@ -16,10 +16,10 @@ export type {
   EmbeddedBroker as Broker,
   LocalSubscription,
 } from "./src/embedding.ts";
-export type { Message, PublishOptions } from "./src/message.ts";
+export type { Message, PublishOptions } from "./src/plugins/message.ts";
 export type { AccessHooks, Client, PublishRequest } from "./src/access/hooks.ts";
-export type { PluginHooks, PluginOptions } from "./src/plugin_module.ts";
-export type { PluginHost } from "./src/plugin_host.ts";
+export type { PluginHooks, PluginOptions } from "./src/plugins/plugin_module.ts";
+export type { PluginHost } from "./src/plugins/plugin_host.ts";
 export type { BrokerOptions, ListenerOptions } from "./src/config/options.ts";
 
 /**

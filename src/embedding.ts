@@ -1,16 +1,21 @@
 import type { AccessHooks, Client } from "./access/hooks.ts";
+import { KnownClients } from "./access/known_clients.ts";
 import { createAdminApp } from "./admin/app.ts";
 import type { Observer } from "./broker/broker.ts";
 import { configurationFromOptions } from "./config/configuration_from_options.ts";
 import { isLoopback } from "./config/loopback.ts";
 import type { BrokerOptions } from "./config/options.ts";
-import { KnownClients } from "./known_clients.ts";
-import { type LogValues, type OpenedLog, openLog } from "./logging.ts";
-import { type Message, messageOf, outgoingMessage, type PublishOptions } from "./message.ts";
+import {
+  type Message,
+  messageOf,
+  outgoingMessage,
+  type PublishOptions,
+} from "./plugins/message.ts";
 import type { Match } from "./routing/subscription_tree.ts";
 import { parseFilter } from "./routing/subscription_tree.ts";
 import type { Topic } from "./routing/topic.ts";
-import { Server } from "./server.ts";
+import { type LogValues, type OpenedLog, openLog } from "./server/open_log.ts";
+import { Server } from "./server/server.ts";
 import type { Receiver } from "./session/ports.ts";
 import type { Publish, Qos } from "./wire/publish.ts";
 import { isTopicFilter } from "./wire/utf8.ts";

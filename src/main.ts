@@ -1,5 +1,3 @@
-import { loadArguments } from "./config/load_arguments.ts";
-import { loadConfiguration, type Loaded } from "./config/load_configuration.ts";
 import {
   type Arguments,
   CONFIGURATION_OK,
@@ -8,6 +6,8 @@ import {
   USAGE,
 } from "./config/arguments.ts";
 import type { Configuration } from "./config/configuration.ts";
+import { loadArguments } from "./config/load_arguments.ts";
+import { loadConfiguration, type Loaded } from "./config/load_configuration.ts";
 import { formatMistakes } from "./mistake.ts";
 import { VERSION } from "./version.ts";
 
@@ -31,7 +31,7 @@ export async function main(words: readonly string[]): Promise<number> {
       return await run(asked);
     default: {
       // Read only when it is wanted: the broker starts faster without it.
-      const { runCommand } = await import("./commands.ts");
+      const { runCommand } = await import("./process/commands.ts");
       return await runCommand(asked);
     }
   }
@@ -64,7 +64,7 @@ async function run(asked: Extract<Arguments, { action: "run" }>): Promise<number
     if (!isDaemon()) return await startDaemon();
   }
   // A wrong configuration is told before the rest of the program is even read.
-  const { run } = await import("./run.ts");
+  const { run } = await import("./process/run.ts");
   return await run(asked, configuration, () => read(asked));
 }
 

@@ -1,17 +1,17 @@
-import type { AdminSource } from "./admin/source.ts";
-import type { Broker } from "./broker/broker.ts";
-import type { Configuration } from "./config/configuration.ts";
-import type { ListenerValues } from "./config/options.ts";
-import { errorText } from "./error_text.ts";
-import type { Log } from "./log.ts";
+import type { AdminSource } from "../admin/source.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { ListenerValues } from "../config/options.ts";
+import { errorText } from "../error_text.ts";
+import type { Log } from "../log.ts";
+import type { ListenerSettings } from "../session/ports.ts";
+import { type HandshakeCount, Listener, type ListenerOptions } from "../transport/listener.ts";
+import type { ProxyOptions } from "../transport/proxy_handshake.ts";
+import { TcpWrappers } from "../transport/tcp_wrappers.ts";
 import { httpOf } from "./listener_http.ts";
 import { ListenerTls } from "./listener_tls.ts";
 import { ListenError } from "./opening.ts";
-import type { ListenerSettings } from "./session/ports.ts";
 import { listenerSettingsOf } from "./settings.ts";
-import { type HandshakeCount, Listener, type ListenerOptions } from "./transport/listener.ts";
-import type { ProxyOptions } from "./transport/proxy_handshake.ts";
-import { TcpWrappers } from "./transport/tcp_wrappers.ts";
 
 /** What listeners need of the program around them. */
 export interface ListenersServices {

@@ -1,8 +1,8 @@
-import { certificateTopic } from "./access/sparkplug.ts";
-import type { Broker } from "./broker/broker.ts";
-import type { Topic } from "./routing/topic.ts";
-import type { Session } from "./session/session.ts";
-import { Publish } from "./wire/publish.ts";
+import { certificateTopic } from "../access/sparkplug.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Topic } from "../routing/topic.ts";
+import type { Session } from "../session/session.ts";
+import { Publish } from "../wire/publish.ts";
 
 /** Bytes of a Topic Name [MQTT-4.7.3-3]. */
 const TOPIC_NAME_MAXIMUM = 65_535;

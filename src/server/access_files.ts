@@ -1,17 +1,17 @@
-import { loadAccessFile } from "./access/access_file.ts";
-import type { Parsed } from "./access/access_file.ts";
-import { parseAclFile } from "./access/acl_file.ts";
-import { AclPolicy } from "./access/acl_policy.ts";
-import { parsePasswordFile } from "./access/password_file.ts";
-import { PasswordPolicy } from "./access/password_policy.ts";
-import type { PasswordVerifier } from "./access/password_verifier.ts";
-import { parsePskFile, type PskKeys } from "./access/psk_file.ts";
-import type { Policy } from "./access/policy.ts";
-import type { Security } from "./access/policy_access.ts";
-import type { Configuration } from "./config/configuration.ts";
-import type { PluginSection } from "./config/options.ts";
-import { pluginKind, pluginOption } from "./config/plugin_kind.ts";
-import { formatMistakes, type Mistake, warningText } from "./mistake.ts";
+import { loadAccessFile } from "../access/access_file.ts";
+import type { Parsed } from "../access/access_file.ts";
+import { parseAclFile } from "../access/acl_file.ts";
+import { AclPolicy } from "../access/acl_policy.ts";
+import { parsePasswordFile } from "../access/password_file.ts";
+import { PasswordPolicy } from "../access/password_policy.ts";
+import type { PasswordVerifier } from "../access/password_verifier.ts";
+import type { Policy } from "../access/policy.ts";
+import type { Security } from "../access/policy_access.ts";
+import { parsePskFile, type PskKeys } from "../access/psk_file.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { PluginSection } from "../config/options.ts";
+import { pluginKind, pluginOption } from "../config/plugin_kind.ts";
+import { formatMistakes, type Mistake, warningText } from "../mistake.ts";
 
 /** The access files that a configuration names, as policies. */
 export interface AccessFiles {

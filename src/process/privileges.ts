@@ -1,8 +1,8 @@
 import { lchownSync } from "node:fs";
-import type { Configuration } from "./config/configuration.ts";
-import { errorText } from "./error_text.ts";
-import { type Account, as, become, chooseAccount, handOver, nameOf } from "./system/account.ts";
-import { type OpenFile, openToAppend } from "./system/log_file.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { errorText } from "../error_text.ts";
+import { type Account, as, become, chooseAccount, handOver, nameOf } from "../system/account.ts";
+import { type OpenFile, openToAppend } from "../system/log_file.ts";
 
 /** Settings of plugins that are read when the account is taken, and some of them again at a reload. */
 const PLUGIN_FILES = ["acl_file", "password_file", "config_file", "password_init_file"];

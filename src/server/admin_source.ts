@@ -1,8 +1,8 @@
-import type { AdminSource } from "./admin/source.ts";
-import type { Configuration } from "./config/configuration.ts";
-import { configurationEntries } from "./config/entries.ts";
+import type { AdminSource } from "../admin/source.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { configurationEntries } from "../config/entries.ts";
+import { VERSION } from "../version.ts";
 import type { Server } from "./server.ts";
-import { VERSION } from "./version.ts";
 
 /** What the HTTP interface sees; there is no server while it is starting. */
 export function adminSource(

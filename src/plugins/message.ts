@@ -1,11 +1,11 @@
-import type { Broker } from "./broker/broker.ts";
-import type { Publish, Qos } from "./wire/publish.ts";
+import type { Broker } from "../broker/broker.ts";
 import {
   decodeProperties,
   encodeProperties,
   type MessageProperties,
-} from "./wire/property_list.ts";
-import { isTopicNameText } from "./wire/utf8.ts";
+} from "../wire/property_list.ts";
+import type { Publish, Qos } from "../wire/publish.ts";
+import { isTopicNameText } from "../wire/utf8.ts";
 
 /** A message as an embedding program or a plugin gets it. */
 export interface Message {

@@ -1,7 +1,7 @@
-import { printable } from "./log.ts";
-import type { SubscriptionTree } from "./routing/subscription_tree.ts";
-import type { Receiver } from "./session/ports.ts";
-import { Session } from "./session/session.ts";
+import { printable } from "../log.ts";
+import type { SubscriptionTree } from "../routing/subscription_tree.ts";
+import type { Receiver } from "../session/ports.ts";
+import { Session } from "../session/session.ts";
 
 /** A filter with what is printed of those who subscribed to it. */
 type Row = [path: readonly string[], subscriptions: readonly Printed[]];

@@ -1,14 +1,14 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type AccessHooks, type Client, hookPolicy } from "./access/hooks.ts";
-import type { Policy } from "./access/policy.ts";
-import { denySpecialCharacters } from "./access/special_characters.ts";
-import type { PluginSection } from "./config/options.ts";
-import { errorTrace } from "./error_text.ts";
-import type { LogType } from "./log.ts";
+import { type AccessHooks, type Client, hookPolicy } from "../access/hooks.ts";
+import type { Policy } from "../access/policy.ts";
+import { denySpecialCharacters } from "../access/special_characters.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { PluginSection } from "../config/options.ts";
+import { errorTrace } from "../error_text.ts";
+import type { LogType } from "../log.ts";
 import type { Message } from "./message.ts";
 import { DeferringHost, type PluginHost } from "./plugin_host.ts";
-import type { Broker } from "./broker/broker.ts";
 
 /** The `plugin_opt_` lines by what follows that; of several of one name the last. */
 export type PluginOptions = Readonly<Record<string, string>>;

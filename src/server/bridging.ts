@@ -1,9 +1,9 @@
-import { Bridges } from "./bridge/bridges.ts";
-import { NetworkLinks } from "./bridge/network_links.ts";
-import type { Broker } from "./broker/broker.ts";
-import { bridgeSettings } from "./config/bridge_settings.ts";
-import type { Configuration } from "./config/configuration.ts";
-import { setTcpOptions } from "./system/socket_options.ts";
+import { Bridges } from "../bridge/bridges.ts";
+import { NetworkLinks } from "../bridge/network_links.ts";
+import type { Broker } from "../broker/broker.ts";
+import { bridgeSettings } from "../config/bridge_settings.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { setTcpOptions } from "../system/socket_options.ts";
 
 /** The bridges of a server, and their connections over the network. */
 export class Bridging {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { SubscriptionTree } from "../src/routing/subscription_tree.ts";
-import type { Receiver } from "../src/session/ports.ts";
-import { treeText } from "../src/tree_text.ts";
+import { SubscriptionTree } from "../../src/routing/subscription_tree.ts";
+import type { Receiver } from "../../src/session/ports.ts";
+import { treeText } from "../../src/process/tree_text.ts";
 
 /** What is printed of filters that subscribers inside the process have, all of QoS 1. */
 function printed(...filters: [filter: string, group: string | null][]): string[] {

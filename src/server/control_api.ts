@@ -2,12 +2,12 @@ import {
   BROKER_CONTROL_TOPIC,
   BrokerControl,
   type ListenerDescription,
-} from "./access/control/broker_control.ts";
-import type { Broker } from "./broker/broker.ts";
-import type { Configuration } from "./config/configuration.ts";
-import type { ListenerValues } from "./config/options.ts";
-import type { Log } from "./log.ts";
-import type { Plugins } from "./plugins.ts";
+} from "../access/control/broker_control.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { ListenerValues } from "../config/options.ts";
+import type { Log } from "../log.ts";
+import type { Plugins } from "../plugins/plugins.ts";
 
 /** Answers on `$CONTROL/broker/v1`, or no longer, as `enable_control_api` says. */
 export function applyControlApi(

@@ -1,9 +1,9 @@
-import type { FileArguments } from "./config/arguments.ts";
-import type { Configuration } from "./config/configuration.ts";
-import { isHonoured, OPTIONS } from "./config/options.ts";
-import { camelCase } from "./config/option_row.ts";
-import { isLoopback } from "./config/loopback.ts";
-import { pluginKind } from "./config/plugin_kind.ts";
+import type { FileArguments } from "../config/arguments.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { isLoopback } from "../config/loopback.ts";
+import { camelCase } from "../config/option_row.ts";
+import { isHonoured, OPTIONS } from "../config/options.ts";
+import { pluginKind } from "../config/plugin_kind.ts";
 
 /** Looked at whatever is configured. */
 const VARIABLES = [
@@ -91,7 +91,7 @@ function readPaths(configuration: Configuration): string[] {
   // Hashes of argon2id are computed by a worker, which reads its program itself.
   const hasPasswords = listeners.some(({ passwordFile }) => passwordFile !== "");
   if (hasPasswords || plugins.some(({ path }) => checksPasswords(path))) {
-    paths.push(decodeURIComponent(new URL("./access", import.meta.url).pathname));
+    paths.push(decodeURIComponent(new URL("../access", import.meta.url).pathname));
   }
   // Of the directory above the store, whether it is there, and what stands in the store's place.
   if (global.persistence) paths.push(locationOf(global), ...packageDirectories());

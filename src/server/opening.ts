@@ -1,10 +1,10 @@
-import type { AdminServer } from "./admin/server.ts";
-import type { AdminSource } from "./admin/source.ts";
-import type { Configuration } from "./config/configuration.ts";
-import { errorText } from "./error_text.ts";
-import type { Log } from "./log.ts";
-import { type Store, StoreError } from "./store/store.ts";
-import { StoreLock } from "./store/store_lock.ts";
+import type { AdminServer } from "../admin/server.ts";
+import type { AdminSource } from "../admin/source.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { errorText } from "../error_text.ts";
+import type { Log } from "../log.ts";
+import { type Store, StoreError } from "../store/store.ts";
+import { StoreLock } from "../store/store_lock.ts";
 
 /** What a server opens when it starts: the store, its lock, the ports. */
 
@@ -40,7 +40,7 @@ export async function openStore(
 ): Promise<Store> {
   const { global } = configuration;
   // A native library: read only where something is kept.
-  const { LmdbStore } = await import("./store/lmdb_store.ts");
+  const { LmdbStore } = await import("../store/lmdb_store.ts");
   return await LmdbStore.open({
     directory: lock.directory,
     lock,
@@ -64,7 +64,7 @@ export async function openAdmin(
   const endpoint = configuration.global.adminListener;
   if (endpoint === null) return null;
   // Read only where it is wanted: without it the broker is there sooner.
-  const { AdminServer } = await import("./admin/server.ts");
+  const { AdminServer } = await import("../admin/server.ts");
   try {
     const admin = AdminServer.open(source, endpoint);
     const { hostname, port } = admin.address;

@@ -1,11 +1,11 @@
-import type { GlobalValues } from "./config/options.ts";
-import { errorText } from "./error_text.ts";
-import { Log, type LogDestination } from "./log.ts";
+import type { GlobalValues } from "../config/options.ts";
+import { errorText } from "../error_text.ts";
+import { Log, type LogDestination } from "../log.ts";
+import { localTimeFormatter } from "../system/local_time.ts";
+import { LogFile, type OpenFile } from "../system/log_file.ts";
+import { StandardStream } from "../system/standard_stream.ts";
+import { Syslog } from "../system/syslog.ts";
 import { LogTopics } from "./log_topics.ts";
-import { localTimeFormatter } from "./system/local_time.ts";
-import { LogFile, type OpenFile } from "./system/log_file.ts";
-import { StandardStream } from "./system/standard_stream.ts";
-import { Syslog } from "./system/syslog.ts";
 
 /** The options that make a log. */
 export type LogValues = Pick<

@@ -1,5 +1,5 @@
-import { type Client, clientOf } from "./access/hooks.ts";
-import type { Session } from "./session/session.ts";
+import type { Session } from "../session/session.ts";
+import { type Client, clientOf } from "./hooks.ts";
 
 /** The clients of sessions, also when they are gone: their Wills and queues outlive them. */
 export class KnownClients {

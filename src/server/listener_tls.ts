@@ -1,8 +1,8 @@
-import type { Configuration } from "./config/configuration.ts";
-import type { LogType } from "./log.ts";
-import type { Secure } from "./transport/handshake.ts";
-import type { TlsContextHolder } from "./transport/tls/tls_context_holder.ts";
-import type { PskLookup, TlsServerOptions } from "./transport/tls/tls_options.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { LogType } from "../log.ts";
+import type { Secure } from "../transport/handshake.ts";
+import type { TlsContextHolder } from "../transport/tls/tls_context_holder.ts";
+import type { PskLookup, TlsServerOptions } from "../transport/tls/tls_options.ts";
 
 type ListenerValues = Configuration["listeners"][number];
 
@@ -47,9 +47,9 @@ export class ListenerTls {
     if (!hasCertificate && listener.pskHint === "") return null;
     // Read only where it is wanted: without TLS the broker is there sooner, and needs no library.
     const [{ tlsEngine }, { tlsSecure }, tlsReload] = await Promise.all([
-      import("./transport/tls/openssl_engine.ts"),
-      import("./transport/tls/tls_secure.ts"),
-      import("./transport/tls/tls_reload.ts"),
+      import("../transport/tls/openssl_engine.ts"),
+      import("../transport/tls/tls_secure.ts"),
+      import("../transport/tls/tls_reload.ts"),
     ]);
     const { log, timeoutMs, reloadOnChange } = services;
     const { engine, warning } = tlsEngine();

@@ -1,25 +1,30 @@
 import { basename } from "node:path";
-import type { PluginDescription } from "./access/control/broker_control.ts";
+import type { PluginDescription } from "../access/control/broker_control.ts";
 import {
   type Concerned,
   DynamicSecurity,
   SECURITY_CONTROL_TOPIC,
-} from "./access/dynamic_security/dynamic_security.ts";
-import type { PasswordVerifier } from "./access/password_verifier.ts";
-import type { Policy } from "./access/policy.ts";
-import { SparkplugPolicy } from "./access/sparkplug.ts";
-import type { Broker, Observer } from "./broker/broker.ts";
+} from "../access/dynamic_security/dynamic_security.ts";
+import { KnownClients } from "../access/known_clients.ts";
+import type { PasswordVerifier } from "../access/password_verifier.ts";
+import type { Policy } from "../access/policy.ts";
+import { SparkplugPolicy } from "../access/sparkplug.ts";
+import type { Broker, Observer } from "../broker/broker.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { PluginSection } from "../config/options.ts";
+import {
+  type PluginKind,
+  pluginKind,
+  pluginMistakes,
+  pluginOption,
+} from "../config/plugin_kind.ts";
+import { errorText } from "../error_text.ts";
+import type { Log } from "../log.ts";
+import { formatMistakes, type Mistake, warningText } from "../mistake.ts";
+import type { Identity } from "../session/ports.ts";
 import { CertificateKeeper } from "./certificate_keeper.ts";
-import type { Configuration } from "./config/configuration.ts";
-import type { PluginSection } from "./config/options.ts";
-import { type PluginKind, pluginKind, pluginMistakes, pluginOption } from "./config/plugin_kind.ts";
-import { errorText } from "./error_text.ts";
-import { KnownClients } from "./known_clients.ts";
-import type { Log } from "./log.ts";
 import { messageOf } from "./message.ts";
-import { formatMistakes, type Mistake, warningText } from "./mistake.ts";
 import { PluginModule } from "./plugin_module.ts";
-import type { Identity } from "./session/ports.ts";
 
 /** A plugin of the configuration cannot be had. The message lists every mistake. */
 export class PluginError extends Error {

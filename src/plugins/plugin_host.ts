@@ -1,7 +1,7 @@
-import type { Broker } from "./broker/broker.ts";
-import { type LogType, printable } from "./log.ts";
+import type { Broker } from "../broker/broker.ts";
+import { type LogType, printable } from "../log.ts";
+import { Reason } from "../wire/reason.ts";
 import { outgoingMessage, type PublishOptions } from "./message.ts";
-import { Reason } from "./wire/reason.ts";
 
 /** What a plugin may do to the broker. */
 export interface PluginHost {

@@ -1,29 +1,29 @@
-import { type AccessHooks, hookPolicy } from "./access/hooks.ts";
-import type { AclQuestion } from "./access/acl_explanation.ts";
+import type { AclQuestion } from "../access/acl_explanation.ts";
+import { type AccessHooks, hookPolicy } from "../access/hooks.ts";
+import type { AdminServer } from "../admin/server.ts";
+import type { AclAnswer, AdminSource } from "../admin/source.ts";
+import { Broker, type Observer } from "../broker/broker.ts";
+import type { Restored } from "../broker/restore.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { Loaded } from "../config/load_configuration.ts";
+import { errorTrace } from "../error_text.ts";
+import type { Log } from "../log.ts";
+import { Plugins } from "../plugins/plugins.ts";
+import { MemoryStore } from "../store/memory_store.ts";
+import type { Store } from "../store/store.ts";
+import { WebSocketEntrance } from "../transport/web_socket_entrance.ts";
+import { VERSION } from "../version.ts";
+import { Reason } from "../wire/reason.ts";
 import { AccessControl } from "./access_control.ts";
-import type { AdminServer } from "./admin/server.ts";
-import type { AclAnswer, AdminSource } from "./admin/source.ts";
 import { adminSource } from "./admin_source.ts";
 import { Bridging } from "./bridging.ts";
-import { Broker, type Observer } from "./broker/broker.ts";
-import type { Restored } from "./broker/restore.ts";
-import type { Configuration } from "./config/configuration.ts";
 import { applyControlApi } from "./control_api.ts";
-import { errorTrace } from "./error_text.ts";
-import type { Log } from "./log.ts";
-import type { LogTopics } from "./log_topics.ts";
-import type { Loaded } from "./config/load_configuration.ts";
-import { type LogValues, logValuesOf, type OpenedLog } from "./logging.ts";
-import { type Prepare, reload, type ReloadResult } from "./reload.ts";
-import { Reason } from "./wire/reason.ts";
-import { MemoryStore } from "./store/memory_store.ts";
 import { Listeners, webSocketSettingsOf } from "./listeners.ts";
+import type { LogTopics } from "./log_topics.ts";
+import { type LogValues, logValuesOf, type OpenedLog } from "./open_log.ts";
 import { ListenError, lockStore, openAdmin, openStore } from "./opening.ts";
-import { Plugins } from "./plugins.ts";
+import { type Prepare, reload, type ReloadResult } from "./reload.ts";
 import { settingsOf } from "./settings.ts";
-import type { Store } from "./store/store.ts";
-import { WebSocketEntrance } from "./transport/web_socket_entrance.ts";
-import { VERSION } from "./version.ts";
 
 /** What a server is made of. */
 export interface ServerOptions {

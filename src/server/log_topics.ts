@@ -1,5 +1,5 @@
-import type { Broker } from "./broker/broker.ts";
-import type { LogDestination, LogType } from "./log.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { LogDestination, LogType } from "../log.ts";
 
 const PREFIX = "$SYS/broker/log/";
 /** Debug and internal lines are not published: a line for each packet would beget packets. */

@@ -1,5 +1,5 @@
-import type { Configuration } from "./config/configuration.ts";
-import type { ListenerSettings, Settings } from "./session/ports.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { ListenerSettings, Settings } from "../session/ports.ts";
 
 /** The core's settings; negative numbers are Mosquitto's other way to say "no limit". */
 export function settingsOf({ global }: Configuration): Settings {

@@ -1,8 +1,8 @@
-import { type Change, mergeConfigurations } from "./config/configuration_changes.ts";
-import type { Configuration } from "./config/configuration.ts";
-import type { Loaded } from "./config/load_configuration.ts";
-import type { Log } from "./log.ts";
-import { formatMistakes, type Mistake } from "./mistake.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { type Change, mergeConfigurations } from "../config/configuration_changes.ts";
+import type { Loaded } from "../config/load_configuration.ts";
+import type { Log } from "../log.ts";
+import { formatMistakes, type Mistake } from "../mistake.ts";
 
 /** What came of a reload. */
 export type ReloadResult =

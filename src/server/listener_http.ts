@@ -1,13 +1,13 @@
-import type { HttpApiSource, ListenerEntry } from "./admin/http_api.ts";
-import type { AdminSource } from "./admin/source.ts";
-import type { Configuration } from "./config/configuration.ts";
-import type { ListenerValues } from "./config/options.ts";
-import type { Log } from "./log.ts";
-import type { Identity } from "./session/ports.ts";
+import type { HttpApiSource, ListenerEntry } from "../admin/http_api.ts";
+import type { AdminSource } from "../admin/source.ts";
+import type { Configuration } from "../config/configuration.ts";
+import type { ListenerValues } from "../config/options.ts";
+import type { Log } from "../log.ts";
+import type { Identity } from "../session/ports.ts";
+import { HttpError } from "../transport/http_request.ts";
+import { errorResponse, type HttpHandler } from "../transport/http_response.ts";
+import { StaticFiles } from "../transport/static_files.ts";
 import { listenerSettingsOf } from "./settings.ts";
-import { HttpError } from "./transport/http_request.ts";
-import { errorResponse, type HttpHandler } from "./transport/http_response.ts";
-import { StaticFiles } from "./transport/static_files.ts";
 
 /** What the listener answers to requests that ask for no WebSocket. */
 export async function httpOf(
@@ -21,7 +21,7 @@ export async function httpOf(
   if (files !== null) log.log("information", `Using http_dir ${files.directory}`);
   if (protocol !== "http_api") return respond;
   // Read only where it is wanted: without it the broker is there sooner.
-  const { createHttpApi } = await import("./admin/http_api.ts");
+  const { createHttpApi } = await import("../admin/http_api.ts");
   const app = createHttpApi({
     broker: () => source.broker(),
     listeners: () => configuration.listeners.map(entryOf),

@@ -1,12 +1,13 @@
-import type { AclExplanation, AclQuestion } from "./access/acl_explanation.ts";
-import { AclPolicy } from "./access/acl_policy.ts";
-import { SecurityPolicy } from "./access/dynamic_security/security_policy.ts";
-import { PasswordPolicy } from "./access/password_policy.ts";
-import { PasswordVerifier } from "./access/password_verifier.ts";
-import { PolicyAccess, type Security } from "./access/policy_access.ts";
-import type { PskKeys } from "./access/psk_file.ts";
-import type { Configuration } from "./config/configuration.ts";
-import { printable } from "./log.ts";
+import type { AclExplanation, AclQuestion } from "../access/acl_explanation.ts";
+import { AclPolicy } from "../access/acl_policy.ts";
+import { SecurityPolicy } from "../access/dynamic_security/security_policy.ts";
+import { PasswordPolicy } from "../access/password_policy.ts";
+import { PasswordVerifier } from "../access/password_verifier.ts";
+import { PolicyAccess, type Security } from "../access/policy_access.ts";
+import type { PskKeys } from "../access/psk_file.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { printable } from "../log.ts";
+import type { Identity } from "../session/ports.ts";
 import {
   AccessFileError,
   type AccessFiles,
@@ -14,8 +15,7 @@ import {
   type FirstPolicies,
   readAccessFiles,
   securitiesOf,
-} from "./security.ts";
-import type { Identity } from "./session/ports.ts";
+} from "./access_files.ts";
 
 /** What access control needs of the program around it. */
 export interface AccessControlOptions {

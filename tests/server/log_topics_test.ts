@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { LogTopics } from "../src/log_topics.ts";
-import type { LogType } from "../src/log.ts";
+import { LogTopics } from "../../src/server/log_topics.ts";
+import type { LogType } from "../../src/log.ts";
 
 interface Published {
   topic: string;
