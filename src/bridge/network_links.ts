@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import { errorText } from "../error_text.ts";
-import { StreamLink } from "../transport/stream_link.ts";
+import { OpenLinks } from "../transport/open_links.ts";
+import { type LinkHost, StreamLink } from "../transport/stream_link.ts";
 import { dial, reaches, type TuneSocket } from "./dialing.ts";
 import type { Attempt, Links } from "./links.ts";
 import { addressText, type BridgeAddress, type BridgeSettings } from "./settings.ts";
@@ -9,12 +10,13 @@ import { addressText, type BridgeAddress, type BridgeSettings } from "./settings
 export class NetworkLinks implements Links {
   readonly #broker: Broker;
   readonly #tune: TuneSocket;
-  readonly #links = new Set<StreamLink>();
-  #onDrained: (() => void) | null = null;
+  readonly #links = new OpenLinks();
+  readonly #host: LinkHost;
 
   constructor(broker: Broker, tune: TuneSocket) {
     this.#broker = broker;
     this.#tune = tune;
+    this.#host = this.#links.hostFor(broker);
   }
 
   open(address: BridgeAddress, settings: BridgeSettings, attempt: Attempt): () => void {
@@ -50,28 +52,13 @@ export class NetworkLinks implements Links {
       return;
     }
     if (signal.aborted) return stream.close();
-    const link = new StreamLink(stream, addressText(address), {
-      bytesSent: (count) => this.#broker.counters.bytesSent += count,
-      linkClosed: (closed) => {
-        this.#links.delete(closed);
-        if (this.#links.size === 0) this.#onDrained?.();
-      },
-      fault: (error, doing) => this.#broker.fault(error, doing),
-    });
+    const link = new StreamLink(stream, addressText(address), this.#host);
     this.#links.add(link);
     await link.run(attempt.opened(link));
   }
 
   /** Waits until all connections have ended, and cuts off those that have not in time. */
-  async drain(patienceMs: number): Promise<void> {
-    if (this.#links.size > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#onDrained = resolve;
-        timer = setTimeout(resolve, patienceMs);
-      });
-      clearTimeout(timer);
-    }
-    for (const link of [...this.#links]) link.destroy();
+  drain(patienceMs: number): Promise<void> {
+    return this.#links.drain(patienceMs);
   }
 }

@@ -5,6 +5,7 @@ import { ArrivingConnection } from "./arriving_connection.ts";
 import { HandshakeError, type Secure } from "./handshake.ts";
 import { exchangeHttp, type HttpOptions } from "./http_exchange.ts";
 import { type ListenAt, type ListeningSocket, openSockets } from "./listening_sockets.ts";
+import { OpenLinks } from "./open_links.ts";
 import { PendingConnections } from "./pending_connections.ts";
 import { type ProxyOptions, readProxyHeader } from "./proxy_handshake.ts";
 import { type ByteStream, isNetworkError, type LinkHost, StreamLink } from "./stream_link.ts";
@@ -59,15 +60,14 @@ const ACCEPT_RETRY_MS = 100;
 export class Listener {
   #options: ListenerOptions;
   readonly #sockets: readonly ListeningSocket[];
-  readonly #links = new Set<StreamLink>();
   readonly #arriving = new Set<ArrivingConnection>();
+  readonly #links = new OpenLinks(() => this.#arriving.size);
   readonly #pending: PendingConnections;
   /** What the core is told with each connection: the same object until it changes. */
   #settings: ListenerSettings;
   readonly #wakes = new Set<() => void>();
   #accepting: Promise<unknown> | null = null;
   #isClosed = false;
-  #onDrained: (() => void) | null = null;
 
   private constructor(options: ListenerOptions, sockets: readonly ListeningSocket[]) {
     this.#options = options;
@@ -112,15 +112,7 @@ export class Listener {
   }
 
   start(broker: Broker): void {
-    const host: LinkHost = {
-      bytesSent: (count) => broker.counters.bytesSent += count,
-      linkClosed: (link) => {
-        this.#links.delete(link);
-        this.#checkDrained();
-      },
-      fault: (error, doing) => broker.fault(error, doing),
-    };
-    const serving: Serving = { broker, host };
+    const serving: Serving = { broker, host: this.#links.hostFor(broker) };
     this.#accepting = Promise.all(this.#sockets.map((socket) => this.#accept(socket, serving)));
   }
 
@@ -216,7 +208,7 @@ export class Listener {
     } finally {
       handshakes.count--;
       this.#arriving.delete(arriving);
-      this.#checkDrained();
+      this.#links.checkNone();
     }
   }
 
@@ -292,20 +284,8 @@ export class Listener {
   }
 
   /** Waits until all connections have ended, and cuts off those that have not in time. */
-  async drain(patienceMs: number): Promise<void> {
-    if (this.connections > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#onDrained = resolve;
-        timer = setTimeout(resolve, patienceMs);
-      });
-      clearTimeout(timer);
-    }
-    for (const link of [...this.#links]) link.destroy();
-  }
-
-  #checkDrained() {
-    if (this.connections === 0) this.#onDrained?.();
+  drain(patienceMs: number): Promise<void> {
+    return this.#links.drain(patienceMs);
   }
 }
 

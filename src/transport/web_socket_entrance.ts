@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { ListenerSettings } from "../session/ports.ts";
+import { OpenLinks } from "./open_links.ts";
 import { RuntimeWebSocketStream } from "./runtime_web_socket_stream.ts";
 import { type LinkHost, StreamLink } from "./stream_link.ts";
 
@@ -7,25 +8,17 @@ import { type LinkHost, StreamLink } from "./stream_link.ts";
 export class WebSocketEntrance {
   readonly #broker: Broker;
   readonly #settings: ListenerSettings;
-  readonly #links = new Set<StreamLink>();
+  readonly #links = new OpenLinks();
   readonly #host: LinkHost;
   readonly #connectionsMaximum: () => number;
   #isClosed = false;
-  #onDrained: (() => void) | null = null;
 
   /** @param connectionsMaximum of the whole broker; 0: no limit */
   constructor(broker: Broker, settings: ListenerSettings, connectionsMaximum: () => number) {
     this.#broker = broker;
     this.#connectionsMaximum = connectionsMaximum;
     this.#settings = settings;
-    this.#host = {
-      bytesSent: (count) => broker.counters.bytesSent += count,
-      linkClosed: (link) => {
-        this.#links.delete(link);
-        if (this.#links.size === 0) this.#onDrained?.();
-      },
-      fault: (error, doing) => broker.fault(error, doing),
-    };
+    this.#host = this.#links.hostFor(broker);
   }
 
   /** From here on the socket belongs to the broker. */
@@ -54,15 +47,7 @@ export class WebSocketEntrance {
   }
 
   /** Waits until all connections have ended, and cuts off those that have not in time. */
-  async drain(patienceMs: number): Promise<void> {
-    if (this.#links.size > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#onDrained = resolve;
-        timer = setTimeout(resolve, patienceMs);
-      });
-      clearTimeout(timer);
-    }
-    for (const link of [...this.#links]) link.destroy();
+  drain(patienceMs: number): Promise<void> {
+    return this.#links.drain(patienceMs);
   }
 }
