@@ -136,8 +136,8 @@ Deno.test({
       assert.match(remote.log, /New connection from 127\.0\.0\.7/);
       // The kernel's timer of the connection from 127.0.0.7: 2 is that of keep-alive, in hundredths.
       const connection = Deno.readTextFileSync("/proc/net/tcp").split("\n")
-        .find((line) => /^\s*\d+: 0700007F:/.test(line));
-      const [, kind, when] = /\s(0\d):([0-9A-F]{8})\s/.exec(connection ?? "") ?? [];
+        .find((line) => /^\s*\d+: 0700007F:/.test(line)) ?? "no such connection";
+      const [, kind, when] = /\s(0\d):([0-9A-F]{8})\s/.exec(connection) ?? [];
       assert.equal(kind, "02", connection);
       assert.ok(parseInt(when, 16) <= 700, connection);
       local.assertNoDefect();
