@@ -3,6 +3,7 @@ import { errorText } from "../error_text.ts";
 import type { ListenerSettings, Peer } from "../session/ports.ts";
 import { ArrivingConnection } from "./arriving_connection.ts";
 import { HandshakeError, type Secure } from "./handshake.ts";
+import { hostOf } from "./host_of.ts";
 import { exchangeHttp, type HttpOptions } from "./http_exchange.ts";
 import { type ListenAt, type ListeningSocket, openSockets } from "./listening_sockets.ts";
 import { OpenLinks } from "./open_links.ts";
@@ -157,7 +158,7 @@ export class Listener {
     }
     const limit = this.#exceeded(broker);
     if (limit !== null) {
-      this.#note(broker, `Client connection from ${address} denied: ${limit} exceeded.`);
+      this.#note(broker, `Client connection from ${hostOf(address)} denied: ${limit} exceeded.`);
       return conn.close();
     }
     const { noDelay, proxy, secure, http } = this.#options;

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { ListenerSettings } from "../session/ports.ts";
+import { hostOf } from "./host_of.ts";
 import { OpenLinks } from "./open_links.ts";
 import { RuntimeWebSocketStream } from "./runtime_web_socket_stream.ts";
 import { type LinkHost, StreamLink } from "./stream_link.ts";
@@ -31,7 +32,9 @@ export class WebSocketEntrance {
     };
     const maximum = this.#connectionsMaximum();
     if (maximum > 0 && broker.connections.size >= maximum) {
-      note(`Client connection from ${remoteAddress} denied: global_max_connections exceeded.`);
+      note(
+        `Client connection from ${hostOf(remoteAddress)} denied: global_max_connections exceeded.`,
+      );
       return stream.close();
     }
     note(`New connection from ${remoteAddress} by WebSocket.`);

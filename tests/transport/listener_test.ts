@@ -51,7 +51,7 @@ Deno.test("max_connections turns away who comes beyond it, until somebody leaves
   const third = await scene.dial();
   await assertTurnedAway(third);
   assert.deepEqual(denials(scene.broker), [
-    `notice: Client connection from ${addressOf(third)} denied: max_connections exceeded.`,
+    "notice: Client connection from 127.0.0.1 denied: max_connections exceeded.",
   ]);
   assert.deepEqual([scene.broker.accepted.length, scene.listener.connections], [2, 2]);
   await first.closeWrite();
@@ -80,9 +80,7 @@ Deno.test("global_max_connections counts those of all listeners", async () => {
     await assertTurnedAway(client);
     assert.equal(
       denials(broker).at(-1),
-      `notice: Client connection from ${
-        addressOf(client)
-      } denied: global_max_connections exceeded.`,
+      "notice: Client connection from 127.0.0.1 denied: global_max_connections exceeded.",
     );
   }
   assert.equal(broker.connections.size, 2);

@@ -1,5 +1,6 @@
 import type { Peer } from "../../session/ports.ts";
 import { HandshakeError, type Secure } from "../handshake.ts";
+import { hostOf } from "../host_of.ts";
 import { isNetworkError } from "../stream_link.ts";
 import type { TlsContext } from "./tls_engine.ts";
 import { TlsError } from "./tls_error.ts";
@@ -33,7 +34,9 @@ export function tlsSecure({ context, timeoutMs, log }: TlsSecureOptions): Secure
 
   function logFailure(error: TlsError, remoteAddress: string) {
     for (const line of error.logLines) log("error", line);
-    log("notice", `Client connection from ${remoteAddress} failed: ${error.message}`);
+    const { details, message } = error;
+    const reason = details.length > 0 ? `${details[0]}.` : message;
+    log("notice", `Client connection from ${hostOf(remoteAddress)} failed: ${reason}`);
   }
 }
 

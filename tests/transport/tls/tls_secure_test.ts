@@ -87,7 +87,8 @@ Deno.test("who is refused stands in the log, with the reason", async () => {
   assert.deepEqual(lines, [
     "error: OpenSSL Error[0]: " +
     "error:0A0000C7:SSL routines::peer did not return a certificate",
-    "notice: Client connection from 10.0.0.1:5000 failed: TLS handshake failed.",
+    "notice: Client connection from 10.0.0.1 failed: " +
+    "error:0A0000C7:SSL routines::peer did not return a certificate.",
   ]);
   assert.ok(raw.isClosed);
 });
@@ -96,7 +97,7 @@ Deno.test("who takes too long is named", async () => {
   const { result, lines } = await connect(server, () => Promise.resolve(), 1);
   assert.ok(result instanceof HandshakeError);
   assert.deepEqual(lines, [
-    "notice: Client connection from 10.0.0.1:5000 failed: The TLS handshake took too long.",
+    "notice: Client connection from 10.0.0.1 failed: The TLS handshake took too long.",
   ]);
 });
 
@@ -108,7 +109,7 @@ Deno.test("what fails after the handshake stands in the log too", async () => {
   });
   await assert.rejects(result.stream.read(new Uint8Array(9)), { name: "TransportError" });
   assert.match(lines[0], /^error: OpenSSL Error\[0\]: error:/);
-  assert.match(lines.at(-1)!, /^notice: .* failed: TLS connection failed\.$/);
+  assert.match(lines.at(-1)!, /^notice: Client connection from 10\.0\.0\.1 failed: error:.*\.$/);
   result.stream.close();
 });
 
