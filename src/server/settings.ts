@@ -50,10 +50,10 @@ export function listenerSettingsOf(
     acceptProtocolVersions: listener.acceptProtocolVersions,
     allowZeroLengthClientid: listener.allowZeroLengthClientid,
     autoIdPrefix: listener.autoIdPrefix,
-    userNameFrom: listener.useSubjectAsUsername
-      ? "subject"
-      : listener.useIdentityAsUsername
+    userNameFrom: listener.useIdentityAsUsername
       ? "identity"
+      : listener.useSubjectAsUsername
+      ? "subject"
       : "connect",
     useUsernameAsClientid: listener.useUsernameAsClientid,
     mountPoint: listener.mountPoint,
