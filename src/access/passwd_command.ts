@@ -65,7 +65,7 @@ async function perform(task: PasswdTask, io: CommandIo): Promise<void> {
         throw new Refusal(`Warning: User ${task.userName} not found in password file.`);
       }
       lines.remove(task.userName);
-      write(task.file, lines, io);
+      await write(task.file, lines, io);
       return;
     }
     case "hash": {
@@ -75,7 +75,7 @@ async function perform(task: PasswdTask, io: CommandIo): Promise<void> {
         (password) => makePasswordHash(password, task.making),
       );
       if (mistakes.length > 0) throw new Refusal(formatMistakes(mistakes).trimEnd());
-      if (hashed > 0) write(task.file, lines, io);
+      if (hashed > 0) await write(task.file, lines, io);
       io.out(`Passwords hashed: ${hashed}\n`);
     }
   }
@@ -101,7 +101,7 @@ async function set(task: Extract<PasswdTask, { name: "set" }>, io: CommandIo): P
     io.out(Buffer.from(lines.toBytes()).toString());
     return;
   }
-  write(file, lines, io);
+  await write(file, lines, io);
   io.out(`${updates ? "Updating" : "Adding"} password for user ${userName}\n`);
 }
 
@@ -123,8 +123,8 @@ function read(file: string): PasswordLines {
   return new PasswordLines(readFileSync(file));
 }
 
-function write(file: string, lines: PasswordLines, io: CommandIo): void {
-  replaceFile(file, lines.toBytes());
+async function write(file: string, lines: PasswordLines, io: CommandIo): Promise<void> {
+  await replaceFile(file, lines.toBytes(), "stays");
   if ((statSync(file).mode & OTHERS_MAY_READ) !== 0) {
     io.err(`Warning: File ${file} has world readable permissions: chmod o-rwx ${file}\n`);
   }

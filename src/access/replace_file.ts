@@ -1,63 +1,76 @@
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  fchmodSync,
-  fchownSync,
-  fsyncSync,
-  lstatSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { type FileHandle, lstat, open, realpath, rename, stat, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 
 const OWNER_ONLY = 0o600;
 
 /**
- * Replaces a file as a whole: whoever reads it, or a crash, finds the old or the new one. Owner, group
- * and mode stay; a new file is its owner's alone. A symbolic link stays and what it points to is
- * replaced. When it throws, nothing has changed.
+ * Replaces a file as a whole: whoever reads it, or a crash, finds the old or the new one, and the new
+ * one is on disk when this resolves. The mode stays; a new file is its owner's alone. A symbolic link
+ * stays and what it points to is replaced.
+ *
+ * @param owner whether the file keeps owner and group, or only where the system permits it: whoever
+ *   reads the file itself needs no more
+ * @throws {Error} of the file system; then nothing has changed
  */
-export function replaceFile(path: string, bytes: Uint8Array): void {
-  const target = exists(path) ? realpathSync(path) : path;
-  const before = exists(target) ? statSync(target) : null;
+export async function replaceFile(
+  path: string,
+  content: string | Uint8Array,
+  owner: "stays" | "may change",
+): Promise<void> {
+  const target = await orMissing(lstat(path)) === undefined ? path : await realpath(path);
+  const before = await orMissing(stat(target));
   const temporary = `${target}.${randomBytes(6).toString("hex")}.tmp`;
-  const descriptor = openSync(temporary, "wx", OWNER_ONLY);
+  const file = await open(temporary, "wx", OWNER_ONLY);
   try {
     try {
-      writeFileSync(descriptor, bytes);
-      if (before !== null) {
-        const { uid, gid } = statSync(temporary);
-        if (uid !== before.uid || gid !== before.gid) {
-          fchownSync(descriptor, before.uid, before.gid);
-        }
-        fchmodSync(descriptor, before.mode & 0o7777);
+      await file.writeFile(content);
+      if (before !== undefined) {
+        await giveTo(file, before, owner);
+        await file.chmod(before.mode & 0o7777);
       }
-      fsyncSync(descriptor);
+      await file.sync();
     } finally {
-      closeSync(descriptor);
+      await file.close();
     }
-    renameSync(temporary, target);
+    await rename(temporary, target);
   } catch (error) {
-    unlinkSync(temporary);
+    await unlink(temporary);
     throw error;
   }
-  syncDirectory(dirname(target));
+  await syncDirectory(dirname(target));
 }
 
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+async function giveTo(
+  file: FileHandle,
+  { uid, gid }: { readonly uid: number; readonly gid: number },
+  owner: "stays" | "may change",
+): Promise<void> {
+  const now = await file.stat();
+  if (now.uid === uid && now.gid === gid) return;
+  try {
+    await file.chown(uid, gid);
+  } catch (error) {
+    if (owner === "stays" || (error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+  }
+}
+
+/** Undefined: there is no such file. */
+async function orMissing<T>(asking: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** A rename outlives a crash only when the directory is written too. */
-function syncDirectory(path: string): void {
-  const descriptor = openSync(path, "r");
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
   try {
-    fsyncSync(descriptor);
+    await directory.sync();
   } finally {
-    closeSync(descriptor);
+    await directory.close();
   }
 }

@@ -13,6 +13,7 @@ import {
 } from "../control/control_request.ts";
 import type { PasswordVerifier } from "../password_verifier.ts";
 import type { Policy } from "../policy.ts";
+import { replaceFile } from "../replace_file.ts";
 import { CommandError, CommandFields } from "./command_fields.ts";
 import { type CommandContext, commandNamed, type Done, Kicks } from "./commands.ts";
 import { createFirstFile, type InitialPasswords } from "./first_start.ts";
@@ -20,7 +21,6 @@ import { hashPassword } from "./new_password.ts";
 import { type ReadState, readState } from "./read_state.ts";
 import { SecurityPolicy } from "./security_policy.ts";
 import { SecurityState } from "./security_state.ts";
-import { saveFile } from "./save_file.ts";
 import { writeState } from "./write_state.ts";
 
 /** Where dynamic security takes its commands. */
@@ -152,7 +152,7 @@ export class DynamicSecurity {
   /** False: everything is as it was. */
   async #save(state: SecurityState): Promise<boolean> {
     try {
-      await saveFile(this.#options.file, writeState(state));
+      await replaceFile(this.#options.file, writeState(state), "may change");
     } catch (error) {
       const why = errorText(error);
       this.#options.log("error", `Error saving Dynamic security plugin config: ${why}`);

@@ -3,9 +3,9 @@ import { rm } from "node:fs/promises";
 import { errorText } from "../../error_text.ts";
 import type { LogType } from "../../log.ts";
 import type { Mistake } from "../../mistake.ts";
+import { replaceFile } from "../replace_file.ts";
 import { initialState } from "./initial_state.ts";
 import { hashPassword, randomPassword } from "./new_password.ts";
-import { saveFile } from "./save_file.ts";
 import { writeState } from "./write_state.ts";
 
 /** Where the first administrator's password comes from: the first that is there, else from chance. */
@@ -37,13 +37,13 @@ export async function createFirstFile(
       log("information", `  Generated passwords are at ${file}.pw`);
       // One that is there may be readable by others.
       await rm(`${file}.pw`, { force: true });
-      await saveFile(`${file}.pw`, `admin ${admin}\ndemoclient ${demo}\n`);
+      await replaceFile(`${file}.pw`, `admin ${admin}\ndemoclient ${demo}\n`, "may change");
     }
     const state = initialState(
       await hashPassword(admin),
       demo === undefined ? undefined : await hashPassword(demo),
     );
-    await saveFile(file, writeState(state));
+    await replaceFile(file, writeState(state), "may change");
     return [];
   } catch (error) {
     const hint = errorText(error);

@@ -93,10 +93,8 @@ Deno.test("changes are in the file when they are answered, and read back from it
 Deno.test("a request that cannot be saved changes nothing and says so", async () => {
   const members = { clients: [{ username: "u" }] };
   await withSecurity(members, async ({ ask, directory, kicked, lines, changes, saved }) => {
-    // Where the new file should be made there is a directory that is not empty.
-    const blocked = `${directory}/dynamic-security.json.new`;
-    Deno.mkdirSync(blocked);
-    Deno.writeTextFileSync(`${blocked}/x`, "");
+    // There is no directory to make the new file in.
+    Deno.renameSync(directory, `${directory}-away`);
     const answers = await ask(
       { command: "deleteClient", username: "u" },
       { command: "createClient", username: "" },
@@ -107,9 +105,9 @@ Deno.test("a request that cannot be saved changes nothing and says so", async ()
       { command: "createClient", error: "Empty username" },
     ]);
     assert.deepEqual([kicked, changes()], [[], 0]);
-    assert.deepEqual(saved(), members);
     assert.match(lines[0], /^error: Error saving Dynamic security plugin config: /);
-    Deno.removeSync(blocked, { recursive: true });
+    Deno.renameSync(`${directory}-away`, directory);
+    assert.deepEqual(saved(), members);
     assert.deepEqual(await ask({ command: "getClient", username: "u" }), [{
       command: "getClient",
       data: { client: { username: "u", roles: [], groups: [], connections: [] } },
