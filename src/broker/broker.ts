@@ -97,6 +97,10 @@ function frameLimits(settings: Settings): FrameLimits {
 /** Interned Topic Names; each weighs some 200 bytes and its name twice. */
 const TOPICS_MAXIMUM = 100_000;
 const JOURNAL_TICK_MS = 100;
+/** Of {@linkcode Host.spent}: looking at a node of the subscription tree. */
+const NODE_UNITS = 4;
+/** {@linkcode Host.spent} of one chunk before others get their turn: some 100 ms. */
+const CHUNK_UNITS_MAXIMUM = 1_000_000;
 
 /**
  * The broker's core: owns all state, and the turn in which it changes. Input is handled as it comes;
@@ -140,6 +144,8 @@ export class Broker implements Host {
   #continuing: Connection[] = [];
   #number = 0;
   #heapMaximum = 0;
+  /** Units that the chunk which is handled now has cost so far. */
+  #chunkUnits = 0;
   #isStopping = false;
 
   constructor(settings: Settings, ports: Ports) {
@@ -150,7 +156,10 @@ export class Broker implements Host {
     this.#startedAtMs = clock.monotonicMs();
     this.wallOffsetMs = clock.wallMs() - this.#startedAtMs;
     this.topics = new TopicTable(TOPICS_MAXIMUM, ports.random());
-    this.tree = new SubscriptionTree(settings.allowDuplicateMessages);
+    this.tree = new SubscriptionTree(
+      settings.allowDuplicateMessages,
+      (nodes) => this.spent(nodes * NODE_UNITS),
+    );
     this.#limits = frameLimits(settings);
     this.journal = new Journal(ports.store, {
       ...ports.journal,
@@ -412,7 +421,13 @@ export class Broker implements Host {
     this.#borrowed.push(outbox);
   }
 
+  spent(units: number): void {
+    this.#chunkUnits += units;
+    if (this.#chunkUnits > CHUNK_UNITS_MAXIMUM) this.reader.stop();
+  }
+
   inputHandled(connection: Connection): void {
+    this.#chunkUnits = 0;
     const borrowed = this.#borrowed;
     if (borrowed.length > 0) {
       for (let index = 0; index < borrowed.length; index++) borrowed[index].settle();

@@ -10,6 +10,9 @@ import type { Publish } from "../wire/publish.ts";
 /** The record that says "this message is retained": all in its key. */
 const RETAINED = { encode: () => PRESENT };
 
+/** Deliveries of one message that are worth counting. */
+const MANY = 32;
+
 /** The way of a message once it is accepted: retained, routed, kept for those who have to wait. */
 export class Messages {
   readonly #host: Host;
@@ -87,9 +90,12 @@ export class Messages {
       if (checksReceive && !match.subscriber.mayReceive(topic)) continue;
       match.subscriber.deliver(publish, topic, match);
     }
+    if (matches.length > MANY) this.#host.spent(matches.length);
     for (let index = 0; index < groups.length; index++) {
       matched = true;
-      const member = groups[index].choose(topic);
+      const group = groups[index];
+      const member = group.choose(topic);
+      if (group.looked > MANY) this.#host.spent(group.looked);
       member?.subscriber.deliver(publish, topic, member);
     }
     this.#stored = null;

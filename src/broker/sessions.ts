@@ -359,7 +359,8 @@ export class Sessions {
     // The SUBACK may have waited for a commit; an UNSUBSCRIBE may have come meanwhile.
     if (!session.subscriptions?.has(request.filter)) return;
     session.endRetained(request.filter);
-    (session.retainedDeliveries ??= []).push(
+    (session.retainedDeliveries ??= new Map()).set(
+      request.filter,
       new RetainedDelivery(
         session,
         request.filter,

@@ -8,6 +8,8 @@ import { Match, type Subscriber, type Subscription } from "./subscription_tree.t
 export class SharedGroup<S extends Subscriber> {
   readonly #members: Match<S>[] = [];
   #next = 0;
+  /** Members that {@linkcode choose} has last looked at. */
+  looked = 0;
 
   get size(): number {
     return this.#members.length;
@@ -39,13 +41,15 @@ export class SharedGroup<S extends Subscriber> {
     const members = this.#members;
     const count = members.length;
     let chosen = -1;
-    for (let step = 0; step < count; step++) {
+    let step = 0;
+    for (; step < count; step++) {
       const at = (this.#next + step) % count;
       const { subscriber } = members[at];
       if (chosen >= 0 && !subscriber.isReady || !subscriber.mayReceive(topic)) continue;
       chosen = at;
       if (subscriber.isReady) break;
     }
+    this.looked = step;
     if (chosen < 0) return undefined;
     this.#next = (chosen + 1) % count;
     return members[chosen];

@@ -88,13 +88,18 @@ class Node<S extends Subscriber> {
 export class SubscriptionTree<S extends Subscriber> {
   readonly #root = new Node<S>();
   #duplicates: boolean;
+  readonly #looked: (nodes: number) => void;
   #generation = 0;
   #count = 0;
   #sharedCount = 0;
 
-  /** @param duplicates one delivery for each overlapping subscription, not one for each subscriber */
-  constructor(duplicates: boolean) {
+  /**
+   * @param duplicates one delivery for each overlapping subscription, not one for each subscriber
+   * @param looked told how many nodes were looked at for a topic whose route was not known
+   */
+  constructor(duplicates: boolean, looked: (nodes: number) => void = () => {}) {
     this.#duplicates = duplicates;
+    this.#looked = looked;
   }
 
   /** Whether overlapping subscriptions deliver once each, from now on. */
@@ -159,6 +164,7 @@ export class SubscriptionTree<S extends Subscriber> {
     const groups: SharedGroup<S>[] = [];
     const found = this.#duplicates ? null : new Map<S, Match<S>>();
     const levels = topic.name.split("/");
+    let nodes = 0;
     const take = (node: Node<S>) => {
       if (node.groups !== null) groups.push(...node.groups.values());
       if (node.subscriptions === null) return;
@@ -173,6 +179,7 @@ export class SubscriptionTree<S extends Subscriber> {
       }
     };
     const walk = (node: Node<S>, index: number) => {
+      nodes++;
       const wildcards = index > 0 || !topic.isSystem;
       const isEnd = index === levels.length;
       if (!isEnd) {
@@ -185,6 +192,7 @@ export class SubscriptionTree<S extends Subscriber> {
       if (isEnd) take(node);
     };
     walk(this.#root, 0);
+    this.#looked(nodes + matches.length);
     return { matches, groups };
   }
 

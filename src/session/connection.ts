@@ -80,6 +80,8 @@ export abstract class Connection implements HeldOutput {
   #state: State = "opening";
   /** A question to `Access` is open; nothing more is read until its answer. */
   protected isSuspended = false;
+  /** Suspended only until the others have had their turn. */
+  #isInterrupted = false;
   #held: HeldAcks | null = null;
 
   constructor(
@@ -162,6 +164,7 @@ export abstract class Connection implements HeldOutput {
 
   /** Reads on, unless there is another reason to wait. */
   #readOn() {
+    if (this.#isInterrupted) return this.host.continueLater(this);
     const waits = this.isSuspended || this.waitsForItself || this.waitsForReceiver;
     if (waits || this.#state === "closed") return;
     this.lastPacketAtMs = this.host.nowMs;
@@ -259,14 +262,12 @@ export abstract class Connection implements HeldOutput {
   feedRetained(): void {
     const session = this.session;
     if (session === null) return;
-    for (let next = session.retainedDeliveries?.[0]; next !== undefined;) {
+    for (const next of session.retainedDeliveries?.values() ?? []) {
       const result = next.feed(this.host.nowMs);
       if (result === "later") return this.host.continueLater(this);
       if (result === "waits") return;
-      session.retainedDeliveries!.shift();
-      next = session.retainedDeliveries![0];
+      session.endRetained(next.filter);
     }
-    session.retainedDeliveries = null;
   }
 
   /** Answers packets that came while an answer of `Access` was awaited, or a slice of other work. */
@@ -274,6 +275,9 @@ export abstract class Connection implements HeldOutput {
     if (this.#state === "connected" && this.session!.retainedDeliveries !== null) {
       this.feedRetained();
     }
+    if (!this.#isInterrupted || this.waitsForItself || this.waitsForReceiver) return;
+    this.#isInterrupted = false;
+    this.resumeWith(() => {});
   }
 
   /** Ends the connection. `text` goes to the log; without it the client said goodbye. */
@@ -302,6 +306,8 @@ export abstract class Connection implements HeldOutput {
           if ((this.#state as State) === "closed") return;
         } else if (frame === Frame.None) {
           this.#partial = reader.partial;
+          const rest = reader.takeStopped();
+          if (rest !== null) this.#interrupt(rest);
           return;
         } else return this.refused(frame);
       }
@@ -314,6 +320,14 @@ export abstract class Connection implements HeldOutput {
         this.close({ sendWill: true, text: "internal error" });
       }
     }
+  }
+
+  /** Its packets have cost much: the others get their turn before the rest. */
+  #interrupt(rest: Uint8Array) {
+    this.#rest = rest;
+    this.#isInterrupted = true;
+    this.suspend();
+    this.host.continueLater(this);
   }
 
   /** Sends a SUBACK or UNSUBACK when what it promises is safe; `after` follows it. */

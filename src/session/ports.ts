@@ -231,6 +231,11 @@ export interface Host extends OutboxHost {
   admits(clientId: string): number;
   /** The connection is gone. `sendWill` false after a DISCONNECT that says so. */
   connectionEnded(connection: Connection, sendWill: boolean, text: string | undefined): void;
+  /**
+   * Something took its time: a unit stands for some 100 ns. When a chunk has cost too much its other
+   * packets wait for a later turn.
+   */
+  spent(units: number): void;
   /** Everything of a connection's input has been handled. */
   inputHandled(connection: Connection): void;
   /** Handle this connection again at the end of the turn. */

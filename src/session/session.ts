@@ -56,8 +56,8 @@ export class Session implements Receiver {
   /** Made when the first QoS 2 PUBLISH comes. */
   inbound: InboundFlow | null = null;
   subscriptions: Map<string, SessionSubscription> | null = null;
-  /** Retained messages still to be sent, as fast as the client takes them. */
-  retainedDeliveries: RetainedDelivery[] | null = null;
+  /** Retained messages still to be sent, as fast as the client takes them; by Topic Filter, in turn. */
+  retainedDeliveries: Map<string, RetainedDelivery> | null = null;
   /** Messages of QoS 0 wait for it, whatever `queue_qos0_messages` says. */
   queuesQos0 = false;
   /** Messages that its limits have kept from it. */
@@ -171,8 +171,9 @@ export class Session implements Receiver {
 
   /** Sends no more of the retained messages that subscribing to this filter brought. */
   endRetained(filter: string): void {
-    const others = this.retainedDeliveries?.filter((delivery) => delivery.filter !== filter);
-    this.retainedDeliveries = others !== undefined && others.length > 0 ? others : null;
+    if (this.retainedDeliveries?.delete(filter) && this.retainedDeliveries.size === 0) {
+      this.retainedDeliveries = null;
+    }
   }
 
   inboundFlow(): InboundFlow {

@@ -57,6 +57,8 @@ export class FrameReader {
   #chunk: Uint8Array = EMPTY;
   #at = 0;
   #length = 0;
+  /** What is left of the chunk since {@linkcode stop}. */
+  #stopped: Uint8Array | null = null;
   /** The beginning of a frame that the end of the chunk has cut. */
   partial: PartialFrame | null = null;
 
@@ -69,12 +71,28 @@ export class FrameReader {
     this.#chunk = chunk;
     this.#at = 0;
     this.#length = length;
+    this.#stopped = null;
     this.partial = partial;
+  }
+
+  /** Finds no further packet in this chunk: what is left of it is to wait for a while. */
+  stop(): void {
+    if (this.#at === this.#length) return;
+    // The packet that is handled now may still be looked at: its bytes stay where they are.
+    this.#stopped = this.#chunk.slice(this.#at, this.#length);
+    this.#at = this.#length;
+  }
+
+  /** What was left when the reader was stopped; null: it has been through the whole chunk. */
+  takeStopped(): Uint8Array | null {
+    const stopped = this.#stopped;
+    this.#stopped = null;
+    return stopped;
   }
 
   /** A copy of what is left of the chunk, for packets that have to wait; the chunk is used up. */
   takeRest(): Uint8Array {
-    const rest = this.#chunk.slice(this.#at, this.#length);
+    const rest = this.takeStopped() ?? this.#chunk.slice(this.#at, this.#length);
     this.#waitForMore();
     return rest;
   }
