@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { BridgeTopic } from "../../src/bridge/settings.ts";
-import { commonFilter, isInFilter } from "../../src/bridge/topic_filter.ts";
 import { TopicLines } from "../../src/bridge/topic_mapping.ts";
 import { topic } from "./support.ts";
 
@@ -83,49 +82,4 @@ Deno.test("each side is subscribed to in the order of the lines, once, at the hi
 Deno.test("lines that differ in one prefix alone are two", () => {
   const mapping = new TopicLines([topic("x", "out", 0), topic("x", "out", 0, "", "R/")]);
   assert.equal(mapping.remoteName("x"), "R/x");
-});
-
-const IN_FILTER: readonly [filter: string, name: string, isIn: boolean][] = [
-  ["a/b", "a/b", true],
-  ["a/b", "a", false],
-  ["a", "a/b", false],
-  ["a/+", "a/b", true],
-  ["a/+", "a/b/c", false],
-  ["a/+", "a", false],
-  ["a/#", "a", true],
-  ["a/#", "a/b/c", true],
-  ["#", "a/b", true],
-  ["#", "$SYS/a", false],
-  ["+/a", "$SYS/a", false],
-  ["$SYS/#", "$SYS/a", true],
-  ["+", "", true],
-  ["+/+", "/", true],
-];
-
-Deno.test("a filter has the topics that MQTT says", () => {
-  for (const [filter, name, isIn] of IN_FILTER) {
-    assert.equal(isInFilter(filter, name), isIn, `${filter} and ${name}`);
-  }
-});
-
-const COMMON: readonly [a: string, b: string, common: string | null][] = [
-  ["a", "a", "a"],
-  ["a", "b", null],
-  ["a/b", "a", null],
-  ["#", "a/+", "a/+"],
-  ["a/#", "a", "a"],
-  ["a/#", "+", "a"],
-  ["a/#", "+/b/#", "a/b/#"],
-  ["a/+/c", "a/b/+", "a/b/c"],
-  ["a/+", "a/b/c", null],
-  ["#", "$SYS/#", null],
-  ["+/x", "$SYS/x", null],
-  ["$SYS/#", "$SYS/+/x", "$SYS/+/x"],
-];
-
-Deno.test("two filters have in common what MQTT says", () => {
-  for (const [a, b, common] of COMMON) {
-    assert.equal(commonFilter(a, b), common, `${a} and ${b}`);
-    assert.equal(commonFilter(b, a), common, `${b} and ${a}`);
-  }
 });
