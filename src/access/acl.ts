@@ -1,7 +1,7 @@
+import { commonFilter } from "../wire/topic_filter.ts";
 import { TOPIC_LEVELS_MAXIMUM } from "../wire/utf8.ts";
 import type { AclList } from "./acl_list.ts";
 import type { AclAction, AclClient, AclRule } from "./acl_rule.ts";
-import { overlap } from "./filter_overlap.ts";
 
 /** Why a question is decided by no rule. */
 export type AclReason =
@@ -60,18 +60,17 @@ export class Acl {
    */
   mayEverRead(client: AclClient, filter: string): boolean {
     if (!hasWildcard(filter)) return this.allows(client, filter, "read");
-    const levels = filter.split("/");
     const own = client.userName === undefined
       ? this.#anonymous
       : this.#users.get(client.userName) ?? null;
     const rules = [own, this.#patterns].flatMap((list) => list?.rulesFor("read") ?? []);
     const depth = Math.min(
       TOPIC_LEVELS_MAXIMUM,
-      Math.max(levels.length, ...rules.map((rule) => rule.filter.split("/").length)) + 1,
+      Math.max(...[filter, ...rules.map((rule) => rule.filter)].map(levelsOf)) + 1,
     );
     return rules.some((rule) => {
-      const granted = rule.access === "deny" ? null : rule.levelsFor(client);
-      const common = granted === null ? null : overlap(levels, granted);
+      const granted = rule.access === "deny" ? null : rule.filterFor(client);
+      const common = granted === null ? null : commonFilter(filter, granted);
       return common !== null &&
         topicsOf(common, depth).some((topicName) =>
           topicName !== "" && this.allows(client, topicName, "read") // [MQTT-4.7.3-1]
@@ -81,8 +80,8 @@ export class Acl {
 }
 
 /** A topic for each number of levels up to `depth` that the filter matches, of names that occur nowhere. */
-function topicsOf(filter: readonly string[], depth: number): string[] {
-  const names = filter.map((level) => level === "+" ? NO_NAME : level);
+function topicsOf(filter: string, depth: number): string[] {
+  const names = filter.split("/").map((level) => level === "+" ? NO_NAME : level);
   if (names.at(-1) !== "#") return [names.join("/")];
   names.pop();
   const topics: string[] = [];
@@ -92,6 +91,10 @@ function topicsOf(filter: readonly string[], depth: number): string[] {
     topics.push(names.join("/"));
   }
   return topics;
+}
+
+function levelsOf(filter: string): number {
+  return filter.split("/").length;
 }
 
 function isReserved(topicName: string, action: AclAction): boolean {

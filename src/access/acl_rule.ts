@@ -63,12 +63,12 @@ export class AclRule {
     return at === topicName.length + 1;
   }
 
-  /** The rule's filter for that client, level by level; null if it can match nothing. */
-  levelsFor(client: AclClient): readonly string[] | null {
-    if (this.kind === "topic") return this.#levels;
+  /** The rule's filter for that client; null if it can match nothing. */
+  filterFor(client: AclClient): string | null {
+    if (this.kind === "topic") return this.filter;
     if (this.#usesUserName && client.userName === undefined) return null;
     const levels = this.#levels.map((level) => standsFor(level, client));
-    return levels.some((level) => level.includes("/")) ? null : levels;
+    return levels.some((level) => level.includes("/")) ? null : levels.join("/");
   }
 
   /** As it stands in the file. */

@@ -1,9 +1,11 @@
 import type { Context, Hono } from "hono";
 import type { Broker } from "../broker/broker.ts";
+import { decodeProperties } from "../wire/property_list.ts";
+import { literalLevels, matchesFilter } from "../wire/topic_filter.ts";
+import { isTopicFilter } from "../wire/utf8.ts";
 import { answer, json, RequestError } from "./answers.ts";
 import { changeSafely } from "./changes.ts";
 import type { Listings } from "./listings.ts";
-import { decodeProperties } from "../wire/property_list.ts";
 import {
   badRequest,
   brokerOf,
@@ -14,7 +16,6 @@ import {
 } from "./requests.ts";
 import { route } from "./route.ts";
 import type { AdminSource } from "./source.ts";
-import { isTopicFilter, literalLevels, matchesFilter } from "./topic_filter.ts";
 
 type Message = NonNullable<ReturnType<Broker["retained"]["get"]>>;
 

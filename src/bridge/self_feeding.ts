@@ -1,11 +1,11 @@
 import type { Mistake } from "../mistake.ts";
+import { commonFilter } from "../wire/topic_filter.ts";
 import {
   addressText,
   type BridgeAddress,
   type BridgeSettings,
   type BridgeTopic,
 } from "./settings.ts";
-import { commonFilter } from "./topic_filter.ts";
 import { exchanged, localFilterOf, remoteFilterOf } from "./topic_mapping.ts";
 
 /**

@@ -1,6 +1,6 @@
-import type { BridgeTopic } from "./settings.ts";
-import { isInFilter } from "./topic_filter.ts";
 import type { Qos } from "../wire/publish.ts";
+import { matchesFilter } from "../wire/topic_filter.ts";
+import type { BridgeTopic } from "./settings.ts";
 
 /** What is subscribed to at one of the two brokers. */
 export interface BridgeFilter {
@@ -80,14 +80,14 @@ export class TopicLines {
 
   /** The remote broker's name for a local topic. */
   remoteName(localName: string): string {
-    const line = this.#out.find(({ localFilter }) => isInFilter(localFilter, localName));
+    const line = this.#out.find(({ localFilter }) => matchesFilter(localName, localFilter));
     if (line === undefined) return localName;
     return exchanged(localName, line.topic.localPrefix, line.topic.remotePrefix);
   }
 
   /** The local name for a topic of the remote broker. */
   localName(remoteName: string): string {
-    const line = this.#in.find(({ remoteFilter }) => isInFilter(remoteFilter, remoteName));
+    const line = this.#in.find(({ remoteFilter }) => matchesFilter(remoteName, remoteFilter));
     if (line === undefined) return remoteName;
     return exchanged(remoteName, line.topic.remotePrefix, line.topic.localPrefix);
   }

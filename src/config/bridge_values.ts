@@ -1,4 +1,5 @@
 /** From the text of a bridge's options to their values, with Mosquitto's words for what is wrong. */
+import { isTopicFilter } from "../wire/utf8.ts";
 import type { BridgeTopic, RemoteAddress } from "./option_row.ts";
 import { parseInteger, type Reading, unread } from "./reading.ts";
 
@@ -86,8 +87,8 @@ export function readTopicFields(
     if (/[+#\0]/.test(prefix)) {
       return { message: `Invalid bridge topic ${which} prefix '${prefix}'.`, hint: "no + and #" };
     }
-    if (!isFilter(`${prefix}${pattern}`)) {
-      const combined = `${prefix}${pattern}`;
+    const combined = `${prefix}${pattern}`;
+    if (combined.includes("\0") || !isTopicFilter(combined)) {
       return {
         message: `Invalid bridge topic ${which} prefix and pattern combination '${combined}'.`,
         hint: "+ is a whole level, # the whole last one",
@@ -145,13 +146,4 @@ export function readProbes(words: readonly string[], label: string): Reading {
   }
   const [idleSeconds, intervalSeconds, count] = numbers;
   return { value: { idleSeconds, intervalSeconds, count }, ...unread(words.slice(3)) };
-}
-
-/** Whether MQTT takes a text as a Topic Filter. */
-function isFilter(text: string): boolean {
-  const levels = text.split("/");
-  return text !== "" && !text.includes("\0") &&
-    levels.every((level, index) =>
-      level === "+" || (level === "#" && index === levels.length - 1) || !/[+#]/.test(level)
-    );
 }

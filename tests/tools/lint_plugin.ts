@@ -19,7 +19,10 @@ const layers = new Map([
   ["admin", { layers: ["wire", "broker"], packages: ["hono", "node:*"] }],
   [
     "config",
-    { layers: ["broker", "access", "transport", "bridge"], packages: ["@std/ini", "node:*"] },
+    {
+      layers: ["wire", "broker", "access", "transport", "bridge"],
+      packages: ["@std/ini", "node:*"],
+    },
   ],
   ["system", { layers: [], packages: ["node:*"] }],
   [
