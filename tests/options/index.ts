@@ -19,10 +19,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
   ],
   backup_interval: ["e2e/backup_test.ts", "with backup_interval 0 there are no backups"],
   backup_keep: ["store/backups_test.ts", "the oldest beyond backup_keep are removed"],
-  persistent_client_expiration: [
-    "conformance/session_expiry_test.ts",
-    "persistent_client_expiration ends longer sessions",
-  ],
   retain_expiry_interval: [
     "conformance/message_expiry_test.ts",
     "retain_expiry_interval removes expired retained messages by itself",
@@ -67,10 +63,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
     "transport/listening_sockets_test.ts",
     "an interface is listened on at its first address of each version of IP",
   ],
-  socket_domain: [
-    "transport/listening_sockets_test.ts",
-    "without an address every address is listened on, of the version that is asked for",
-  ],
   http_dir: [
     "e2e/listeners_test.ts",
     "the HTTP interface of Mosquitto asks who somebody is as MQTT does",
@@ -78,10 +70,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
   enable_proxy_protocol: [
     "e2e/listeners_test.ts",
     "a client behind a proxy has its own address in the log",
-  ],
-  proxy_protocol_v2_require_tls: [
-    "transport/proxy_test.ts",
-    "v2: TLS is asked for by proxy_protocol_v2_require_tls",
   ],
   certfile: [
     "e2e/tls_test.ts",
@@ -138,21 +126,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
     "e2e/tls_test.ts",
     "require_certificate, use_identity_as_username and crlfile decide who comes in as whom",
   ],
-  capath: [
-    "transport/tls/client_certificates_test.ts",
-    "authorities may lie in a directory, by hash",
-  ],
-  use_subject_as_username: [
-    "session/certified_name_test.ts",
-    "rights and the Client Identifier follow the name that was proven",
-  ],
-  disable_client_cert_date_checks: [
-    "transport/tls/client_certificates_test.ts",
-    "dates of client certificates are ignored on demand",
-  ],
-  tls_version: ["transport/tls/s_client_test.ts", "openssl agrees on versions and ciphers"],
-  ciphers: ["transport/tls/s_client_test.ts", "openssl agrees on versions and ciphers"],
-  "ciphers_tls1.3": ["transport/tls/s_client_test.ts", "openssl agrees on versions and ciphers"],
   enable_control_api: [
     "plugins/library_test.ts",
     "enable_control_api lists plugins and listeners, from a reload on or no longer",
