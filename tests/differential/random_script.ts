@@ -91,6 +91,8 @@ const intent = fc.oneof(
       isEmpty: fc.constantFrom(true, false, false, false),
       hasProperties: fc.boolean(),
       packetId: fc.integer({ min: 1, max: 4 }),
+      times: fc.constantFrom(1, 1, 1, 3),
+      alias: fc.constantFrom(0, 0, 1, 2),
     }),
   },
   {
@@ -106,6 +108,7 @@ const intent = fc.oneof(
     arbitrary: fc.record({
       do: fc.constantFrom("close" as const, "leave" as const, "answer" as const),
       client,
+      withWill: fc.boolean(),
     }),
   },
 );
@@ -166,20 +169,23 @@ function stepOf(intent: Intent, connect: ConnectIntent, index: number): Step {
       // Retained messages come in any order, so their kinds of flow are not mixed. What is nobody's
       // but the publisher's has no QoS 1, whose answer would be 0x10 or not.
       const qos = Math.min(topic.startsWith("own") ? 0 : retain ? 1 : 2, intent.qos);
-      return send(
-        client,
-        pub(version, topic, isEmpty ? "" : `${client}${index}`, {
-          qos,
-          retain,
-          packetId: qos === 0 ? undefined : packetId,
-          properties: hasProperties
-            ? concat(
-              property(Property.userProperty, ["from", client]),
-              property(Property.messageExpiryInterval, EXPIRY_SECONDS),
-            )
-            : [],
-        }),
+      const properties = concat(
+        // Once it is set it stands for the name, if the connection is still the same.
+        intent.alias === 0 ? [] : property(Property.topicAlias, intent.alias),
+        hasProperties ? property(Property.userProperty, ["from", client]) : [],
+        hasProperties ? property(Property.messageExpiryInterval, EXPIRY_SECONDS) : [],
       );
+      const messages = Array.from(
+        { length: intent.times },
+        (_, at) =>
+          pub(version, topic, isEmpty ? "" : `${client}${index}.${at}`, {
+            qos,
+            retain,
+            packetId: qos === 0 ? undefined : packetId + at,
+            properties,
+          }),
+      );
+      return send(client, ...messages);
     }
     case "pubrel":
       return send(client, ack("pubrel", intent.packetId));
@@ -189,7 +195,7 @@ function stepOf(intent: Intent, connect: ConnectIntent, index: number): Step {
     case "close":
       return close(client);
     case "leave":
-      return leave(client);
+      return leave(client, version === 5 && intent.withWill ? 0x04 : undefined);
     case "answer":
       return answer(client);
   }
