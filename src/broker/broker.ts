@@ -96,6 +96,8 @@ function frameLimits(settings: Settings): FrameLimits {
 
 /** Interned Topic Names; each weighs some 200 bytes and its name twice. */
 const TOPICS_MAXIMUM = 100_000;
+/** In all routes that topics hold, some 75 bytes each: thousands may subscribe to all of the topics. */
+const HELD_MATCHES_MAXIMUM = 1_000_000;
 const JOURNAL_TICK_MS = 100;
 /** Of {@linkcode Host.spent}: looking at a node of the subscription tree. */
 const NODE_UNITS = 4;
@@ -144,6 +146,8 @@ export class Broker implements Host {
   #continuing: Connection[] = [];
   #number = 0;
   #heapMaximum = 0;
+  /** Matches in the routes of interned topics, or a little more. */
+  #heldMatches = 0;
   /** Units that the chunk which is handled now has cost so far. */
   #chunkUnits = 0;
   #isStopping = false;
@@ -158,7 +162,7 @@ export class Broker implements Host {
     this.topics = new TopicTable(TOPICS_MAXIMUM, ports.random());
     this.tree = new SubscriptionTree(
       settings.allowDuplicateMessages,
-      (nodes) => this.spent(nodes * NODE_UNITS),
+      (nodes, held) => this.#routeFound(nodes, held),
     );
     this.#limits = frameLimits(settings);
     this.journal = new Journal(ports.store, {
@@ -421,6 +425,14 @@ export class Broker implements Host {
     this.#borrowed.push(outbox);
   }
 
+  #routeFound(nodes: number, held: number) {
+    this.spent(nodes * NODE_UNITS);
+    this.#heldMatches += held;
+    if (this.#heldMatches <= HELD_MATCHES_MAXIMUM) return;
+    this.#heldMatches = 0;
+    this.topics.forget();
+  }
+
   spent(units: number): void {
     this.#chunkUnits += units;
     if (this.#chunkUnits > CHUNK_UNITS_MAXIMUM) this.reader.stop();
@@ -539,7 +551,9 @@ export class Broker implements Host {
   }
 
   loginDelayMs(identity: Identity): number {
-    return this.#loginFailures.delayOf(identity, this.settings.loginFailuresPerMinute, this.nowMs);
+    const { loginFailuresPerMinute, connectTimeoutSeconds } = this.settings;
+    const longestMs = connectTimeoutSeconds * 1000;
+    return this.#loginFailures.delayOf(identity, loginFailuresPerMinute, this.nowMs, longestMs);
   }
 
   loginFailed(identity: Identity): void {
@@ -547,8 +561,9 @@ export class Broker implements Host {
   }
 
   resumeAfter(connection: Connection, delayMs: number, act: () => void): void {
-    this.#deadlines.set(this.nowMs + delayMs, {
+    connection.resumption = this.#deadlines.set(this.nowMs + delayMs, {
       due: () => {
+        connection.resumption = null;
         connection.resumeWith(act);
         return Infinity;
       },
@@ -560,7 +575,8 @@ export class Broker implements Host {
     this.#congestion.delete(connection);
     this.#rates.ended(connection);
     this.#deadlines.cancel(connection.deadline);
-    connection.deadline = null;
+    this.#deadlines.cancel(connection.resumption);
+    connection.deadline = connection.resumption = null;
     const { session } = connection;
     this.sessions.connectionEnded(connection, sendWill);
     // A bridge is no client: it has no identity, and nobody was told that it came.

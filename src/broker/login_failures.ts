@@ -1,5 +1,7 @@
 /** Pairs of address and user name remembered; beyond that those are forgotten that failed longest ago. */
 const REMEMBERED_MAXIMUM = 10_000;
+/** UTF-16 units of a user name that count: it may have 65,535 bytes. */
+const NAME_MAXIMUM = 256;
 
 /** Who tries to come in. */
 export interface LoginIdentity {
@@ -28,18 +30,26 @@ export class LoginFailures {
   }
 
   /**
-   * How long an attempt from this peer has to wait, in milliseconds.
+   * How long an attempt from this peer has to wait, in milliseconds. Of those that wait at a time only
+   * so many are put in line as are looked at within the longest wait: the rest waits no shorter, but
+   * makes the line no longer.
    *
    * @param perMinute failures that are forgiven; 0: no attempt waits
+   * @param longestMs that anybody is let wait
    */
-  delayOf(identity: LoginIdentity, perMinute: number, nowMs: number): number {
+  delayOf(
+    identity: LoginIdentity,
+    perMinute: number,
+    nowMs: number,
+    longestMs = Infinity,
+  ): number {
     if (perMinute === 0) return 0;
     const failures = this.#failures.get(keyOf(identity));
     if (failures === undefined) return 0;
     forgive(failures, perMinute, nowMs);
     if (failures.left >= 1) return 0;
     const atMs = Math.max(nowMs, failures.nextAtMs);
-    failures.nextAtMs = atMs + 60_000 / perMinute;
+    if (atMs - nowMs <= longestMs) failures.nextAtMs = atMs + 60_000 / perMinute;
     return atMs - nowMs;
   }
 
@@ -68,7 +78,7 @@ function forgive(failures: Failures, perMinute: number, nowMs: number) {
 }
 
 function keyOf({ remoteAddress, userName }: LoginIdentity): string {
-  return `${networkOf(remoteAddress)} ${userName ?? ""}`;
+  return `${networkOf(remoteAddress)} ${(userName ?? "").slice(0, NAME_MAXIMUM)}`;
 }
 
 /** The address without its port; of IPv6 the network of one customer, the first 64 bits. */

@@ -88,16 +88,17 @@ class Node<S extends Subscriber> {
 export class SubscriptionTree<S extends Subscriber> {
   readonly #root = new Node<S>();
   #duplicates: boolean;
-  readonly #looked: (nodes: number) => void;
+  readonly #looked: (nodes: number, held: number) => void;
   #generation = 0;
   #count = 0;
   #sharedCount = 0;
 
   /**
    * @param duplicates one delivery for each overlapping subscription, not one for each subscriber
-   * @param looked told how many nodes were looked at for a topic whose route was not known
+   * @param looked told what a route that was not known has cost: the nodes that were looked at, and by
+   * how many matches the topic holds more than before
    */
-  constructor(duplicates: boolean, looked: (nodes: number) => void = () => {}) {
+  constructor(duplicates: boolean, looked: (nodes: number, held: number) => void = () => {}) {
     this.#duplicates = duplicates;
     this.#looked = looked;
   }
@@ -192,7 +193,8 @@ export class SubscriptionTree<S extends Subscriber> {
       if (isEnd) take(node);
     };
     walk(this.#root, 0);
-    this.#looked(nodes + matches.length);
+    const before = topic.route as Route<S> | null;
+    this.#looked(nodes + matches.length, matches.length - (before?.matches.length ?? 0));
     return { matches, groups };
   }
 

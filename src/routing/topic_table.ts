@@ -3,10 +3,12 @@ import { isTopicName } from "../wire/utf8.ts";
 import { Topic } from "./topic.ts";
 
 const FIRST_CAPACITY = 1024;
+/** Bytes of all names: a client may send 65,535 with each message. A name is held twice. */
+const NAME_BYTES_MAXIMUM = 33_554_432;
 
 /**
  * Topic Names by their bytes: one hash in place of decoding, validating and matching. Holds at most
- * `maximum` names; then it starts afresh, which costs each name in use one look-up by the slow way.
+ * `maximum` names, and 32 MiB of them; then it starts afresh, which costs each name in use one look-up by the slow way.
  * A `Topic` may live on where it is still held, so identity is no equality.
  */
 export class TopicTable {
@@ -16,6 +18,7 @@ export class TopicTable {
   #slots: (Topic | null)[] = new Array(FIRST_CAPACITY).fill(null);
   #mask = FIRST_CAPACITY - 1;
   #size = 0;
+  #nameBytes = 0;
 
   /** @param seed any integer, by chance */
   constructor(maximum: number, seed: number) {
@@ -44,16 +47,22 @@ export class TopicTable {
     return this.lookup(bytes, 0, bytes.length) ?? new Topic(name, bytes, 0);
   }
 
+  /** Starts afresh. */
+  forget(): void {
+    this.#slots = new Array(FIRST_CAPACITY).fill(null);
+    this.#mask = FIRST_CAPACITY - 1;
+    this.#size = this.#nameBytes = 0;
+  }
+
   #intern(bytes: Uint8Array, start: number, end: number, hash: number): Topic | null {
     if (!isTopicName(bytes, start, end)) return null;
-    if (this.#size >= this.#maximum) {
-      this.#slots = new Array(FIRST_CAPACITY).fill(null);
-      this.#mask = FIRST_CAPACITY - 1;
-      this.#size = 0;
+    if (this.#size >= this.#maximum || this.#nameBytes + end - start > NAME_BYTES_MAXIMUM) {
+      this.forget();
     } else if (this.#size * 2 > this.#mask) this.#grow();
     const topic = new Topic(decodeUtf8(bytes, start, end), bytes.slice(start, end), hash);
     this.#insert(topic);
     this.#size++;
+    this.#nameBytes += topic.bytes.length;
     return topic;
   }
 

@@ -66,6 +66,8 @@ export abstract class Connection implements HeldOutput {
   waitsForReceiver = false;
   /** Connect time-out, then keep alive. */
   deadline: Deadline | null = null;
+  /** When a suspended connection goes on; null: nothing goes by time. */
+  resumption: Deadline | null = null;
   /** A message to it was dropped, which is logged once. */
   hasDropped = false;
   /** In the host's list of connections to be handled again. */

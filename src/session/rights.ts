@@ -4,6 +4,33 @@ import type { Access, Identity } from "./ports.ts";
 
 /** Topics remembered for one client and direction before all are forgotten. */
 const TOPICS_MAXIMUM = 256;
+/** Bytes of their names: remembering must not keep alive what a client has made up. */
+const NAME_BYTES_MAXIMUM = 65_536;
+
+/** What was said of one direction. */
+class Remembered {
+  readonly #topics = new Map<Topic, boolean>();
+  #nameBytes = 0;
+
+  get(topic: Topic): boolean | undefined {
+    return this.#topics.get(topic);
+  }
+
+  set(topic: Topic, allowed: boolean): boolean {
+    const { length } = topic.bytes;
+    const isFull = this.#topics.size >= TOPICS_MAXIMUM ||
+      this.#nameBytes + length > NAME_BYTES_MAXIMUM;
+    if (isFull) this.clear();
+    this.#topics.set(topic, allowed);
+    this.#nameBytes += length;
+    return allowed;
+  }
+
+  clear(): void {
+    this.#topics.clear();
+    this.#nameBytes = 0;
+  }
+}
 
 /**
  * What `Access` has said of one client, by topic. Remembered until its generation changes, so that a
@@ -12,8 +39,8 @@ const TOPICS_MAXIMUM = 256;
 export class Rights {
   readonly #access: Access;
   readonly #identity: Identity;
-  readonly #publish = new Map<Topic, boolean>();
-  readonly #receive = new Map<Topic, boolean>();
+  readonly #publish = new Remembered();
+  readonly #receive = new Remembered();
   #generation: number;
 
   constructor(access: Access, identity: Identity) {
@@ -28,14 +55,14 @@ export class Rights {
     const known = this.#publish.get(topic);
     if (known !== undefined) return known;
     const allowed = this.#access.mayPublish(this.#identity, topic.name, publish, noLaterAnswer);
-    return remember(this.#publish, topic, allowed === true);
+    return this.#publish.set(topic, allowed === true);
   }
 
   mayReceive(topic: Topic): boolean {
     this.#refresh();
     const known = this.#receive.get(topic);
     if (known !== undefined) return known;
-    return remember(this.#receive, topic, this.#access.mayReceive(this.#identity, topic.name));
+    return this.#receive.set(topic, this.#access.mayReceive(this.#identity, topic.name));
   }
 
   #refresh() {
@@ -44,12 +71,6 @@ export class Rights {
     this.#publish.clear();
     this.#receive.clear();
   }
-}
-
-function remember(topics: Map<Topic, boolean>, topic: Topic, allowed: boolean): boolean {
-  if (topics.size >= TOPICS_MAXIMUM) topics.clear();
-  topics.set(topic, allowed);
-  return allowed;
 }
 
 function noLaterAnswer(): void {}

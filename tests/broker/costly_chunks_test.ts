@@ -117,6 +117,18 @@ Deno.test("who is interrupted and has to wait for a receiver goes on when that h
   publisher.expect("pingresp");
 });
 
+Deno.test("routes of many topics to many subscribers are not all held at the same time", () => {
+  const world = new World();
+  const SUBSCRIBERS = 500, TOPICS = 5000;
+  for (let index = 0; index < SUBSCRIBERS; index++) {
+    joined(world, `subscriber${index}`, ["#"]).isStuck = true;
+  }
+  const publisher = world.connect(4, { clientId: "publisher" });
+  for (let index = 0; index < TOPICS; index++) publisher.publish({ topic: `t/${index}` });
+  const { topics } = world.broker;
+  assert.ok(topics.size * SUBSCRIBERS <= 1_000_000, `${topics.size} topics`);
+});
+
 /** Milliseconds, the least of some attempts: what else the machine does makes it only longer. */
 function leastMs(act: () => void): number {
   let least = Infinity;

@@ -36,3 +36,23 @@ Deno.test("no more than ten thousand are remembered", () => {
   }
   assert.equal(failures.size, 10_000);
 });
+
+Deno.test("of a long user name the beginning counts, so that little is remembered of each", () => {
+  const failures = new LoginFailures();
+  const identity = (end: string) => ({
+    remoteAddress: "10.0.0.1:1",
+    userName: "u".repeat(300) + end,
+  });
+  failures.failed(identity("a"), 1, 0);
+  failures.delayOf(identity("b"), 1, 0);
+  assert.ok(failures.delayOf(identity("c"), 1, 0) > 0);
+});
+
+Deno.test("the line of those that wait is no longer than anybody is let wait", () => {
+  const failures = new LoginFailures();
+  const identity = { remoteAddress: "10.0.0.1:1", userName: "u" };
+  for (let count = 0; count < 6; count++) failures.failed(identity, 6, 0);
+  const waits = Array.from({ length: 1000 }, () => failures.delayOf(identity, 6, 0, 30_000));
+  assert.deepEqual(waits.slice(0, 5), [0, 10_000, 20_000, 30_000, 40_000]);
+  assert.equal(Math.max(...waits), 40_000);
+});

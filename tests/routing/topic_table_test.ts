@@ -73,3 +73,13 @@ Deno.test("the table holds no more than its maximum and goes on serving", () => 
   assert.notEqual(again, kept, "it started afresh");
   assert.deepEqual(again.bytes, kept.bytes);
 });
+
+Deno.test("of names as long as can be the table holds no more than 32 MiB", () => {
+  const table = new TopicTable(100_000, 5);
+  let most = 0;
+  for (let index = 0; index < 1200; index++) {
+    table.named(`${index}`.padEnd(60_000, "."));
+    most = Math.max(most, table.size);
+  }
+  assert.equal(most, Math.floor(32 * 1024 * 1024 / 60_000));
+});

@@ -135,3 +135,16 @@ Deno.test("without a limit, and where nothing fails, nobody waits", () => {
     assert.deepEqual(limited.answers(limited.attempt("good")), [0]);
   }
 });
+
+Deno.test("nothing is kept of who is made to wait and vanishes, or is cut off meanwhile", () => {
+  const { world, attempt } = guarded(1);
+  attempt("bad");
+  attempt("bad");
+  const [vanishing, waiting] = [attempt("bad"), attempt("bad")];
+  assert.ok(vanishing.connection.resumption !== null && waiting.connection.resumption !== null);
+  vanishing.vanish();
+  assert.equal(vanishing.connection.resumption, null);
+  world.advanceSeconds(31);
+  waiting.expectClosed();
+  assert.equal(waiting.connection.resumption, null);
+});
