@@ -2,11 +2,11 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { errorText } from "../error_text.ts";
 import type { Place } from "../mistake.ts";
+import { EXPIRY_WARNING_DAYS } from "../transport/tls/tls_reload.ts";
 import type { Examined } from "./examination.ts";
 import type { BridgeSection, ListenerSection, Section } from "./section.ts";
 
-/** A certificate that ends sooner is worth a warning. */
-const SOON_MS = 30 * 86_400_000;
+const SOON_MS = EXPIRY_WARNING_DAYS * 86_400_000;
 
 /** The certificate files of a listener. */
 export function examineListenerCertificates(listener: ListenerSection, examined: Examined): void {

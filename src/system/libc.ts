@@ -45,6 +45,6 @@ export function libc(): Libc {
 
 /** Text as C takes it. @throws {TypeError} with a NUL in it, which would end it early */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
-  if (text.includes("\0")) throw new TypeError("NUL in a text for C");
+  if (text.includes("\0")) throw new TypeError(`a text with a NUL: ${JSON.stringify(text)}`);
   return new TextEncoder().encode(`${text}\0`);
 }

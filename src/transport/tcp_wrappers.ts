@@ -1,4 +1,5 @@
 /** What `/etc/hosts.allow` and `/etc/hosts.deny` say, by libwrap. */
+import { cString } from "../system/libc.ts";
 
 const LIBRARY = "libwrap.so.0";
 /** The names by which those files may speak of this broker; both must let a client in. */
@@ -56,10 +57,7 @@ export class TcpWrappers {
 
   #ask(daemon: string, address: string): boolean {
     const { hosts_ctl } = this.#library.symbols;
-    return hosts_ctl(text(daemon), text(UNKNOWN), text(address), text(UNKNOWN)) !== 0;
+    const unknown = cString(UNKNOWN);
+    return hosts_ctl(cString(daemon), unknown, cString(address), unknown) !== 0;
   }
-}
-
-function text(value: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(`${value}\0`);
 }

@@ -14,7 +14,7 @@ const layers = new Map([
   ["session", { layers: ["wire", "routing", "store"], packages: [] }],
   ["broker", { layers: ["wire", "routing", "store", "session"], packages: [] }],
   ["access", { layers: ["wire", "routing", "session"], packages: ["node:*"] }],
-  ["transport", { layers: ["wire", "session", "broker"], packages: ["node:*"] }],
+  ["transport", { layers: ["wire", "session", "broker", "system"], packages: ["node:*"] }],
   ["bridge", { layers: ["wire", "session", "broker", "transport"], packages: ["node:*"] }],
   ["admin", { layers: ["wire", "broker"], packages: ["hono", "node:*"] }],
   [

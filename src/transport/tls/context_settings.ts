@@ -1,7 +1,7 @@
 import { errorText } from "../../error_text.ts";
+import { cString } from "../../system/libc.ts";
 import {
   Control,
-  cString,
   FILETYPE_PEM,
   MODE_MOVING_BUFFER_AND_RELEASE,
   openssl,
@@ -27,6 +27,28 @@ const NO_PASSPHRASE = new Uint8Array(new ArrayBuffer(1));
 /** @throws {TlsError} with what OpenSSL has to say. */
 export function must(isDone: boolean, message: string): void {
   if (!isDone) throw new TlsError(message, takeErrors());
+}
+
+/**
+ * A context that `configure` has set up. What it throws frees the context.
+ *
+ * @throws {TlsError} with what OpenSSL has to say.
+ */
+export function makeContext(
+  method: Deno.PointerValue,
+  configure: (context: Deno.PointerObject) => void,
+): Deno.PointerObject {
+  const { ssl } = openssl();
+  takeErrors();
+  const context = ssl.SSL_CTX_new(method);
+  if (context === null) throw new TlsError("Unable to create TLS context.", takeErrors());
+  try {
+    configure(context);
+  } catch (error) {
+    ssl.SSL_CTX_free(context);
+    throw error;
+  }
+  return context;
 }
 
 /** What holds for both sides: versions, modes, the key log. */

@@ -216,14 +216,7 @@ export const NID_COMMON_NAME = 13;
 export const RFC_2253 = 0x1110317n;
 export const NO_PARTIAL_WILDCARDS = 4;
 
-const encoder = new TextEncoder();
 const REPLACEMENT = "\ufffd";
-
-/** @throws {TypeError} for a text with a NUL, which C would cut. */
-export function cString(text: string): Uint8Array<ArrayBuffer> {
-  if (text.includes("\0")) throw new TypeError(`a name with a NUL byte: ${JSON.stringify(text)}`);
-  return encoder.encode(`${text}\0`);
-}
 
 /** @throws {TypeError} when it is not UTF-8. */
 export function textAt(pointer: Deno.PointerValue): string | null {

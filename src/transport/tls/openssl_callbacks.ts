@@ -1,12 +1,5 @@
-import {
-  bytesAt,
-  cString,
-  DATE_ERRORS,
-  type Openssl,
-  openssl,
-  textAt,
-  writeAt,
-} from "./openssl.ts";
+import { cString } from "../../system/libc.ts";
+import { bytesAt, DATE_ERRORS, type Openssl, openssl, textAt, writeAt } from "./openssl.ts";
 
 /** Whoever is asked while a function of OpenSSL runs. */
 export interface Answering {

@@ -1,11 +1,13 @@
-import { cString, openssl, takeErrors, VERIFY_PEER } from "./openssl.ts";
+import { cString } from "../../system/libc.ts";
 import {
+  makeContext,
   must,
   setBasics,
   setCiphers,
   trustAuthorities,
   useCertificate,
 } from "./context_settings.ts";
+import { openssl, VERIFY_PEER } from "./openssl.ts";
 import { opensslCallbacks } from "./openssl_callbacks.ts";
 import { OpensslContext } from "./openssl_context.ts";
 import { TlsError } from "./tls_error.ts";
@@ -35,10 +37,7 @@ export function opensslClientContext(options: TlsClientOptions): OpensslContext 
   if ((options.certfile === undefined) !== (options.keyfile === undefined)) {
     throw new TlsError("bridge_certfile and bridge_keyfile must both be provided.");
   }
-  takeErrors();
-  const context = ssl.SSL_CTX_new(ssl.TLS_client_method());
-  must(context !== null, "Unable to create TLS context.");
-  try {
+  const context = makeContext(ssl.TLS_client_method(), (context) => {
     setBasics(context, options);
     setCiphers(
       context,
@@ -60,11 +59,8 @@ export function opensslClientContext(options: TlsClientOptions): OpensslContext 
       ssl.SSL_CTX_set_psk_client_callback(context, opensslCallbacks().clientPsk);
     }
     if (alpn !== undefined) nameProtocol(context, alpn);
-  } catch (error) {
-    ssl.SSL_CTX_free(context);
-    throw error;
-  }
-  return new OpensslContext(context!, {
+  });
+  return new OpensslContext(context, {
     isServer: false,
     checksHostName: psk === undefined && !options.insecure,
     requiresOcsp: options.requireOcsp ?? false,

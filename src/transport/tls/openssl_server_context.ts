@@ -1,20 +1,21 @@
+import { cString } from "../../system/libc.ts";
 import {
-  Control,
-  CRL_CHECK,
-  cString,
-  FILETYPE_PEM,
-  openssl,
-  takeErrors,
-  TlsOption,
-  VERIFY_PEER_AND_FAIL_WITHOUT,
-} from "./openssl.ts";
-import {
+  makeContext,
   must,
   setBasics,
   setCiphers,
   trustAuthorities,
   useCertificate,
 } from "./context_settings.ts";
+import {
+  Control,
+  CRL_CHECK,
+  FILETYPE_PEM,
+  openssl,
+  takeErrors,
+  TlsOption,
+  VERIFY_PEER_AND_FAIL_WITHOUT,
+} from "./openssl.ts";
 import { opensslCallbacks } from "./openssl_callbacks.ts";
 import { OpensslContext } from "./openssl_context.ts";
 import { TlsError } from "./tls_error.ts";
@@ -48,10 +49,7 @@ export function opensslServerContext(options: TlsServerOptions): OpensslContext 
     // In TLS 1.3 a client whose key is unknown would be let in by the certificate, without a name.
     throw new TlsError("A listener has either a certificate or pre-shared keys.");
   }
-  takeErrors();
-  const context = ssl.SSL_CTX_new(ssl.TLS_server_method());
-  must(context !== null, "Unable to create TLS context.");
-  try {
+  const context = makeContext(ssl.TLS_server_method(), (context) => {
     setBasics(context, options);
     setKeyExchange(context, options);
     useCertificate(context, "server", options);
@@ -68,15 +66,12 @@ export function opensslServerContext(options: TlsServerOptions): OpensslContext 
     if (options.alpnProtocols?.length) {
       ssl.SSL_CTX_set_alpn_select_cb(context, opensslCallbacks().chooseAlpn, null);
     }
-  } catch (error) {
-    ssl.SSL_CTX_free(context);
-    throw error;
-  }
+  });
   const warnings: string[] = [];
   if (options.minimumVersion === "tlsv1.1" && ssl.SSL_CTX_get_security_level(context) > 0) {
     warnings.push("TLS 1.1 needs ciphers with @SECLEVEL=0: only TLS 1.2 and newer are offered.");
   }
-  return new OpensslContext(context!, {
+  return new OpensslContext(context, {
     isServer: true,
     checksHostName: false,
     requiresOcsp: false,

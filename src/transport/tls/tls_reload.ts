@@ -1,11 +1,11 @@
 import { FileChanges, type FileChangesOptions } from "./file_changes.ts";
-import type { TlsContext, TlsEngine } from "./tls_engine.ts";
 import { TlsContextHolder } from "./tls_context_holder.ts";
+import type { TlsEngine } from "./tls_engine.ts";
 import { TlsError } from "./tls_error.ts";
-import type { TlsClientOptions, TlsOptions, TlsServerOptions } from "./tls_options.ts";
+import type { TlsServerOptions } from "./tls_options.ts";
 
 /** A certificate that expires sooner is warned of. */
-const WARN_DAYS = 30;
+export const EXPIRY_WARNING_DAYS = 30;
 
 type Log = (type: "error" | "warning" | "notice" | "information", text: string) => void;
 
@@ -18,21 +18,12 @@ export function holdServerContext(
   engine: TlsEngine,
   options: TlsServerOptions,
 ): TlsContextHolder {
-  refuseUnsupported(engine, options);
-  return hold(options, () => engine.serverContext(options));
-}
-
-/**
- * Holds the context of a bridge.
- *
- * @throws {TlsError} for files that are wrong, and for options that the engine cannot honour.
- */
-export function holdClientContext(
-  engine: TlsEngine,
-  options: TlsClientOptions,
-): TlsContextHolder {
-  refuseUnsupported(engine, options);
-  return hold(options, () => engine.clientContext(options));
+  const names = engine.unsupported(options);
+  if (names.length > 0) throw new TlsError(`Not by ${engine.name}: ${names.join(", ")}.`);
+  const { certfile, keyfile, cafile, capath, crlfile, dhparamfile } = options;
+  const paths = [certfile, keyfile, cafile, capath, crlfile, dhparamfile]
+    .filter((path) => path !== undefined);
+  return new TlsContextHolder({ make: () => engine.serverContext(options), certfile, paths });
 }
 
 /** Reloads a holder whenever its files change. A file that is broken is logged and changes nothing. */
@@ -61,22 +52,7 @@ export function logExpiry(holder: TlsContextHolder, nowMs: number, log: Log): vo
   if (days === null) return;
   const file = holder.paths[0];
   if (days < 0) log("warning", `Warning: The certificate in ${file} has expired.`);
-  else if (days < WARN_DAYS) {
+  else if (days < EXPIRY_WARNING_DAYS) {
     log("warning", `Warning: The certificate in ${file} expires in ${days} days.`);
   } else log("information", `The certificate in ${file} expires in ${days} days.`);
-}
-
-function refuseUnsupported(engine: TlsEngine, options: TlsServerOptions | TlsClientOptions) {
-  const names = engine.unsupported(options);
-  if (names.length > 0) throw new TlsError(`Not by ${engine.name}: ${names.join(", ")}.`);
-}
-
-function hold(
-  options: TlsOptions & { crlfile?: string; dhparamfile?: string },
-  make: () => TlsContext,
-): TlsContextHolder {
-  const { certfile, keyfile, cafile, capath, crlfile, dhparamfile } = options;
-  const paths = [certfile, keyfile, cafile, capath, crlfile, dhparamfile]
-    .filter((path) => path !== undefined);
-  return new TlsContextHolder({ make, certfile, paths });
 }

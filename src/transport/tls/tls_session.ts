@@ -1,11 +1,12 @@
 import { isIP } from "node:net";
 import { assert } from "../../assert.ts";
+import { cString } from "../../system/libc.ts";
 import { borrowBuffer, LARGEST_BUFFER, returnBuffer } from "../../wire/buffer_pool.ts";
 import { borrowCiphertextBuffer } from "./ciphertext_buffers.ts";
+import { askForOcsp, ocspProblem } from "./ocsp_check.ts";
 import {
   BIO_RESET,
   Control,
-  cString,
   NO_PARTIAL_WILDCARDS,
   openssl,
   takeErrors,
@@ -14,7 +15,6 @@ import {
   ZERO_RETURN,
 } from "./openssl.ts";
 import { type Answering, askedIdentity, setAnswering } from "./openssl_callbacks.ts";
-import { askForOcsp, ocspProblem } from "./ocsp_check.ts";
 import type { OpensslContext } from "./openssl_context.ts";
 import { sessionInfo } from "./session_info.ts";
 import { TlsError } from "./tls_error.ts";

@@ -3,7 +3,6 @@ import { nodeTlsEngine } from "../../../src/transport/tls/node_tls_engine.ts";
 import { opensslEngine } from "../../../src/transport/tls/openssl_engine.ts";
 import type { TlsContextHolder } from "../../../src/transport/tls/tls_context_holder.ts";
 import {
-  holdClientContext,
   holdServerContext,
   logExpiry,
   reloadOnChange,
@@ -70,9 +69,6 @@ Deno.test("all files that are read are watched", () => {
   const holder = holdServerContext(opensslEngine(), { ...server, cafile, capath, crlfile });
   assert.deepEqual(holder.paths, [server.certfile, server.keyfile, cafile, capath, crlfile]);
   holder.free();
-  const bridge = holdClientContext(opensslEngine(), { cafile });
-  assert.deepEqual([bridge.paths, bridge.daysLeft(0)], [[cafile], null]);
-  bridge.free();
 });
 
 Deno.test("what the engine would ignore is refused by name", () => {
@@ -81,7 +77,6 @@ Deno.test("what the engine would ignore is refused by name", () => {
     () => holdServerContext(nodeTlsEngine, { ...server, crlfile: "x", ciphers: "y" }),
     /: crlfile, ciphers\.$/,
   );
-  assert.throws(() => holdClientContext(nodeTlsEngine, { osCerts: true }), /use_os_certs/);
 });
 
 Deno.test("the log says how long a certificate lasts, and warns in time", () => {
