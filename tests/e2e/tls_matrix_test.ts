@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { BrokerProcess, freePort } from "../support/broker_process.ts";
 import { Authority, type Certificate } from "../support/certificates.ts";
-import { sClient } from "../support/s_client.ts";
+import { Lab, type Row } from "./tls_lab.ts";
 
 const ignore = !isThere("/usr/bin/openssl");
+const hasMosquitto = isThere("/usr/bin/mosquitto_pub") && isThere("/usr/bin/mosquitto_sub");
 const TLS_1_2 = "-tls1_2", TLS_1_3 = "-tls1_3";
 const VERSIONS = [TLS_1_2, TLS_1_3];
 const AES256 = {
@@ -16,86 +16,6 @@ function isThere(path: string): boolean {
     return Deno.statSync(path).isFile;
   } catch {
     return false;
-  }
-}
-
-/** One client, and what comes of it. */
-interface Row {
-  /** Name of a listener. */
-  readonly at: string;
-  readonly args: readonly string[];
-  /** What was agreed on; left out: not looked at. */
-  readonly agreed?: string;
-  /** CONNACK's code; left out: it does not come to that. */
-  readonly connack?: number;
-  /** What the client is told when it is refused. */
-  readonly alert?: RegExp;
-  /** What stands in the log: behind `failed: ` if it is refused, else behind `as ID`. */
-  readonly log?: RegExp;
-}
-
-/** A broker with an authority and a listener for each set of options, each of them with TLS. */
-class Lab implements AsyncDisposable {
-  readonly directory = Deno.makeTempDirSync({ prefix: "e2e-" });
-  readonly authority = new Authority("/O=Lab/CN=Lab Root", this.directory);
-  readonly server = this.authority.issueServer("server", { key: "rsa" });
-  readonly #ports = new Map<string, number>();
-  #broker: BrokerProcess | null = null;
-  #clients = 0;
-
-  /** A listener that shows its certificate. */
-  get secure(): string[] {
-    return [`certfile ${this.server.certfile}`, `keyfile ${this.server.keyfile}`];
-  }
-
-  /** One that demands its clients' certificates. */
-  get demanding(): string[] {
-    return [...this.secure, `cafile ${this.authority.cafile}`, "require_certificate true"];
-  }
-
-  async start(
-    listeners: Readonly<Record<string, readonly string[]>>,
-    global: readonly string[] = [],
-  ): Promise<void> {
-    const lines = [...global];
-    for (const [name, options] of Object.entries(listeners)) {
-      this.#ports.set(name, freePort());
-      lines.push(`listener ${this.#ports.get(name)} 127.0.0.1`, ...options);
-    }
-    this.#broker = await BrokerProcess.start(this.directory, { configuration: lines });
-  }
-
-  async expect(rows: readonly Row[]): Promise<void> {
-    for (const row of rows) await this.#expect(row);
-    this.#broker!.assertNoDefect();
-  }
-
-  async line(pattern: RegExp): Promise<void> {
-    await this.#broker!.line(pattern);
-  }
-
-  async #expect({ at, args, agreed, connack, alert, log }: Row) {
-    const broker = this.#broker!;
-    const title = `${at} ${args.join(" ")}`;
-    const clientId = `client-${++this.#clients}`;
-    const from = broker.lines.length;
-    const seen = await sClient(this.#ports.get(at)!, clientId, args);
-    assert.equal(seen.connack, connack, `${title}:\n${seen.output}`);
-    if (agreed !== undefined) assert.equal(seen.agreed, agreed, title);
-    if (alert === undefined) assert.equal(seen.alert, undefined, title);
-    else assert.match(seen.alert ?? "no alert", alert, title);
-    if (log === undefined) return;
-    const start = connack === undefined
-      ? String.raw`: Client connection from 127\.0\.0\.1 failed: `
-      : String.raw`New client connected from 127\.0\.0\.1:\d+ as `;
-    const who = connack === undefined ? "" : `${clientId} `;
-    await broker.line(new RegExp(start + who + log.source), from);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#broker?.[Symbol.asyncDispose]();
-    this.authority[Symbol.dispose]();
-    Deno.removeSync(this.directory, { recursive: true });
   }
 }
 
@@ -307,5 +227,54 @@ Deno.test({
         log: noKey,
       },
     ]);
+  },
+});
+
+Deno.test({
+  name: "Mosquitto's clients meet by TLS, whatever version, cipher or key they insist on",
+  ignore: ignore || !hasMosquitto,
+  async fn() {
+    await using lab = new Lab();
+    const { authority } = lab;
+    const keys = `${lab.directory}/keys`;
+    Deno.writeTextFileSync(keys, "sensor7:0123456789abcdef\n", { mode: 0o600 });
+    await lab.start({
+      plain: lab.secure,
+      asking: lab.demanding,
+      key: ["psk_hint lab"],
+    }, [`psk_file ${keys}`]);
+    const trusting = ["--cafile", authority.cafile];
+    const { certfile, keyfile } = authority.issue("client");
+    const rows: [at: string, args: string[], negotiated: RegExp | null][] = [
+      [
+        "plain",
+        [...trusting, "--tls-version", "tlsv1.3"],
+        /TLSv1\.3 cipher TLS_AES_256_GCM_SHA384/,
+      ],
+      ["plain", [...trusting, "--ciphers", "AES128-SHA", "--tls-version", "tlsv1.2"], /TLSv1\.\d/],
+      ["plain", ["--cafile", certfile], null],
+      ["asking", [...trusting, "--cert", certfile, "--key", keyfile], /TLSv1\.3/],
+      ["asking", trusting, null],
+      ["key", ["--psk-identity", "sensor7", "--psk", "0123456789abcdef"], /TLSv1\.3/],
+      [
+        "key",
+        ["--psk-identity", "sensor7", "--psk", "0123456789abcdef", "--tls-version", "tlsv1.2"],
+        /TLSv1\.\d/,
+      ],
+      ["key", ["--psk-identity", "sensor7", "--psk", "00"], null],
+    ];
+    for (const [number, [at, args, negotiated]] of rows.entries()) {
+      const from = lab.lines.length, title = `${at} ${args.join(" ")}`;
+      const topic = `row/${number}`;
+      const published = await lab.mosquitto("mosquitto_pub", at, [
+        ...["-r", "-t", topic, "-m", topic],
+        ...args,
+      ]);
+      assert.equal(published !== null, negotiated !== null, title);
+      if (negotiated === null) continue;
+      const taken = await lab.mosquitto("mosquitto_sub", at, ["-C", "1", "-t", topic, ...args]);
+      assert.equal(taken, `${topic}\n`, title);
+      await lab.line(new RegExp(` negotiated ${negotiated.source}`), from);
+    }
   },
 });
