@@ -336,7 +336,7 @@ const wills: Scenario["scripts"] = {
   "a delay": [
     connectAs("watch", 5),
     send("watch", sub(5, "#", 2)),
-    ...[["short", 1, 60], ["never", 600, 60], ["back", 1, 60]].map(([client, delay, expiry]) =>
+    ...[["short", 1, 60], ["never", 600, 60], ["back", 3, 60]].map(([client, delay, expiry]) =>
       connectAs(String(client), 5, {
         properties: property(sessionExpiryInterval, expiry),
         will: {
@@ -349,9 +349,11 @@ const wills: Scenario["scripts"] = {
         },
       })
     ),
-    ...["short", "never", "back"].map((client) => close(client)),
+    close("never"),
+    close("back"),
     connectAs("back", 5, { clean: false, properties: property(sessionExpiryInterval, 60) }),
-    pause(3500),
+    close("short"),
+    pause(4500),
   ],
   ...Object.fromEntries(([3, 4, 5] as const).map((version) => [
     `invalid ones, MQTT ${version}`,
