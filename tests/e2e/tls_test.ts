@@ -20,11 +20,16 @@ class Scene implements AsyncDisposable {
   readonly authority = new Authority("/O=Lab/CN=Lab Root", this.directory);
   broker: BrokerProcess | null = null;
 
-  async start(configuration: readonly string[], args?: readonly string[]): Promise<BrokerProcess> {
-    const more = args === undefined
-      ? {}
-      : { args: [...args, "-c", `${this.directory}/broker.conf`] };
-    return this.broker = await BrokerProcess.start(this.directory, { configuration, ...more });
+  async start(
+    configuration: readonly string[],
+    { args, through }: { args?: readonly string[]; through?: readonly string[] } = {},
+  ): Promise<BrokerProcess> {
+    const more = args && { args: [...args, "-c", `${this.directory}/broker.conf`] };
+    return this.broker = await BrokerProcess.start(this.directory, {
+      configuration,
+      through,
+      ...more,
+    });
   }
 
   /** The lines that give a listener its certificate. */
@@ -179,7 +184,7 @@ Deno.test({
     await using scene = new Scene();
     const keys = `${scene.directory}/keys.log`;
     const configuration = [...scene.server(), "allow_anonymous true"];
-    const broker = await scene.start(configuration, ["--tls-keylog", keys]);
+    const broker = await scene.start(configuration, { args: ["--tls-keylog", keys] });
     assert.equal(await scene.publishes(["--cafile", scene.authority.cafile]), true);
     assert.match(Deno.readTextFileSync(keys), /^SERVER_TRAFFIC_SECRET_0 |^CLIENT_RANDOM /m);
     assert.equal(Deno.statSync(keys).mode! & 0o777, 0o600);
@@ -193,5 +198,23 @@ Deno.test({
     });
     assert.equal(await refused.exitStatus(), 1);
     assert.match(refused.lines.join("\n"), /can be read or written by others/);
+  },
+});
+
+const STRACE = "/usr/bin/strace";
+
+Deno.test({
+  name: "a TLS connection waits for no acknowledgement, whatever set_tcp_nodelay says",
+  ignore: ignore || !isThere(STRACE),
+  async fn() {
+    await using scene = new Scene();
+    const trace = `${scene.directory}/trace`;
+    const broker = await scene.start([...scene.server(), "set_tcp_nodelay false"], {
+      // -D: the broker, not strace, is the process that gets the signals.
+      through: [STRACE, "-D", "-f", "-qq", "-e", "trace=setsockopt", "-o", trace],
+    });
+    assert.equal(await scene.publishes(["--cafile", scene.authority.cafile]), true);
+    assert.equal(await broker.end(), 0);
+    assert.match(Deno.readTextFileSync(trace), /TCP_NODELAY, \[1\]/);
   },
 });
