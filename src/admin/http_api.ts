@@ -17,13 +17,16 @@ export interface HttpApiSource {
   broker(): Broker | null;
   listeners(): readonly ListenerEntry[];
   readonly version: string;
-  /** Whether somebody may read what is at a path. Without credentials the name is undefined. */
+  /**
+   * Whether somebody may read what is at a path; "later": too many attempts like this were refused.
+   * Without credentials the name is undefined.
+   */
   mayRead(
     path: string,
     userName: string | undefined,
     password: Uint8Array | undefined,
     remoteAddress: string,
-  ): Promise<boolean>;
+  ): Promise<boolean | "later">;
   /** Whatever is not below `/api/`; null: there are no files. */
   readonly files: ((request: Request) => Promise<Response>) | null;
 }
@@ -40,9 +43,9 @@ export function createHttpApi(source: HttpApiSource): Hono<{ Bindings: HttpApiPe
     if (c.req.method !== "GET") return c.text("Invalid HTTP Method\n", 405, { Allow: "GET" });
     const { userName, password } = credentials(c);
     const { pathname } = new URL(c.req.url);
-    if (await source.mayRead(pathname, userName, password, c.env.remoteAddress)) {
-      return await next();
-    }
+    const allowed = await source.mayRead(pathname, userName, password, c.env.remoteAddress);
+    if (allowed === "later") return c.text("Too many failures\n", 429);
+    if (allowed) return await next();
     return c.text("Not authorised\n", 401, { "WWW-Authenticate": `Basic realm="Sabethes API"` });
   });
   app.get("/api/v1/version", () => open(source.version, "text/plain; charset=utf-8"));

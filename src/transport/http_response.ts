@@ -37,15 +37,21 @@ export async function sendResponse(
   const length = response.headers.get("content-length");
   if (length !== null) headers.push(["content-length", length]);
   headers.push(["connection", "close"]);
-  const { status } = response;
+  const { status, body } = response;
   const lines = [`HTTP/1.1 ${status} ${response.statusText || reason(status)}`];
   for (const [name, value] of headers) lines.push(`${name}: ${value}`);
-  await writeAll(stream, encode(`${lines.join("\r\n")}\r\n\r\n`));
+  try {
+    await writeAll(stream, encode(`${lines.join("\r\n")}\r\n\r\n`));
+  } catch (error) {
+    // There may be an open file behind it.
+    await body?.cancel();
+    throw error;
+  }
   progress();
-  if (response.body === null) return;
-  if (isHead) return await response.body.cancel();
+  if (body === null) return;
+  if (isHead) return await body.cancel();
   // Leaving the loop early, by an exception, cancels the body.
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     await writeAll(stream, chunk);
     progress();
   }
@@ -71,6 +77,7 @@ const REASONS = new Map([
   [404, "Not Found"],
   [405, "Method Not Allowed"],
   [426, "Upgrade Required"],
+  [429, "Too Many Requests"],
   [431, "Request Header Fields Too Large"],
   [500, "Internal Server Error"],
   [503, "Service Unavailable"],
