@@ -1,6 +1,7 @@
 import type { Acl, AclReason } from "./acl.ts";
 import type { AclAction, AclClient } from "./acl_rule.ts";
 
+/** May a client read or write a topic? */
 export interface AclQuestion extends AclClient {
   readonly topic: string;
   readonly action: AclAction;

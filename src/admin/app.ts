@@ -1,15 +1,15 @@
 import { type Context, Hono } from "hono";
 import { addAcl } from "./acl.ts";
+import { answer, errorAnswer, json, RequestError } from "./answers.ts";
 import { addBridges } from "./bridges.ts";
 import { addClients } from "./clients.ts";
-import { answer, errorAnswer, json, RequestError } from "./answers.ts";
 import { admit } from "./guard.ts";
 import { Listings } from "./listings.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics.ts";
 import { addMqtt } from "./mqtt.ts";
 import { addPublish } from "./publish.ts";
-import { brokerOf, notFound, readQuery } from "./requests.ts";
 import { addReload } from "./reload.ts";
+import { brokerOf, notFound, readQuery } from "./requests.ts";
 import { addRetained } from "./retained.ts";
 import { route } from "./route.ts";
 import { addSessions } from "./sessions.ts";

@@ -1,5 +1,7 @@
 import type { Hono } from "hono";
+import type { BridgeStatus } from "../bridge/bridge_status.ts";
 import { json } from "./answers.ts";
+import { metric } from "./metric.ts";
 import { changeableBrokerOf, nameInPath, notFound, readQuery } from "./requests.ts";
 import { route } from "./route.ts";
 import type { AdminSource, BridgeControl } from "./source.ts";
@@ -43,45 +45,40 @@ function find(source: AdminSource, name: string): BridgeControl {
 /** The numbers of all bridges, in Prometheus' text format. */
 export function bridgeMetrics(bridges: readonly BridgeControl[]): string[] {
   const statuses = bridges.map((bridge) => bridge.status());
-  if (statuses.length === 0) return [];
-  type Status = typeof statuses[number];
-  const metric = (
+  const ofEach = (
     name: string,
     type: "counter" | "gauge",
     help: string,
-    valueOf: (status: Status) => number,
-    labelOf: (status: Status) => string = () => "",
-  ) => [
-    `# HELP sabethes_bridge_${name} ${help}`,
-    `# TYPE sabethes_bridge_${name} ${type}`,
-    ...statuses.map((status) =>
-      `sabethes_bridge_${name}{bridge="${quotable(status.name)}"${labelOf(status)}} ${
-        valueOf(status)
-      }`
-    ),
-  ];
+    valueOf: (status: BridgeStatus) => number,
+    labelsOf: (status: BridgeStatus) => Record<string, string> = () => ({}),
+  ) =>
+    metric(
+      `sabethes_bridge_${name}`,
+      type,
+      help,
+      statuses.map((status) => ({
+        value: valueOf(status),
+        labels: { bridge: status.name, ...labelsOf(status) },
+      })),
+    );
   return [
-    ...metric("connected", "gauge", "1 while it is up.", ({ connected }) => Number(connected)),
-    ...metric("queued_messages", "gauge", "Messages that wait for it.", ({ queued }) => queued),
-    ...metric("sent_total", "counter", "Messages sent.", ({ sent }) => sent),
-    ...metric("received_total", "counter", "Messages received.", ({ received }) => received),
-    ...metric(
+    ...ofEach("connected", "gauge", "1 while it is up.", ({ connected }) => Number(connected)),
+    ...ofEach("queued_messages", "gauge", "Messages that wait for it.", ({ queued }) => queued),
+    ...ofEach("sent_total", "counter", "Messages sent.", ({ sent }) => sent),
+    ...ofEach("received_total", "counter", "Messages received.", ({ received }) => received),
+    ...ofEach(
       "dropped_total",
       "counter",
       "Messages that the other broker could not take, or that had no room to wait.",
       ({ dropped }) => dropped,
     ),
-    ...metric("connects_total", "counter", "Connections made.", ({ connects }) => connects),
-    ...metric(
+    ...ofEach("connects_total", "counter", "Connections made.", ({ connects }) => connects),
+    ...ofEach(
       "last_error_info",
       "gauge",
       "1 if anything has gone wrong, with what it was last.",
       ({ lastError }) => lastError === null ? 0 : 1,
-      ({ lastError }) => `,error="${quotable(lastError ?? "")}"`,
+      ({ lastError }) => ({ error: lastError ?? "" }),
     ),
   ];
-}
-
-function quotable(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }

@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { Context } from "hono";
+import { createHash, timingSafeEqual } from "node:crypto";
 import { RequestError } from "./answers.ts";
 import type { AdminSource } from "./source.ts";
 

@@ -1,5 +1,5 @@
-import { setImmediate } from "node:timers";
 import type { Context } from "hono";
+import { setImmediate } from "node:timers";
 import { jsonText, RequestError } from "./answers.ts";
 import { badRequest } from "./requests.ts";
 

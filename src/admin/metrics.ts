@@ -1,12 +1,13 @@
-import type { AdminSource } from "./source.ts";
 import type { Broker } from "../broker/broker.ts";
 import { bridgeMetrics } from "./bridges.ts";
+import { metric, type Sample } from "./metric.ts";
+import type { AdminSource } from "./source.ts";
 
 type Statistics = ReturnType<Broker["statistics"]>;
-type Metric = readonly [type: "counter" | "gauge", name: string, help: string];
+type Meaning = readonly [type: "counter" | "gauge", name: string, help: string];
 
 /** The name behind `sabethes_` and the meaning of each number; none can be forgotten. */
-const METRICS: Readonly<Record<keyof Statistics, Metric>> = {
+const METRICS: Readonly<Record<keyof Statistics, Meaning>> = {
   uptimeSeconds: ["gauge", "uptime_seconds", "Seconds since the broker started."],
   clientsTotal: ["gauge", "clients_total", "Sessions, connected or not."],
   clientsConnected: ["gauge", "clients_connected", "Clients connected now."],
@@ -70,42 +71,39 @@ export function metricsText(
   const health = broker.storeHealth();
   const memory = Deno.memoryUsage();
   const lines: string[] = [];
-  const add = (name: string, type: string, help: string, value: number, labels = "") =>
-    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name}${labels} ${value}`);
+  const add = (name: string, type: "counter" | "gauge", help: string, ...samples: Sample[]) =>
+    lines.push(...metric(name, type, help, samples));
   for (const [key, [type, name, help]] of Object.entries(METRICS)) {
-    add(`sabethes_${name}`, type, help, statistics[key as keyof Statistics]);
+    add(`sabethes_${name}`, type, help, { value: statistics[key as keyof Statistics] });
   }
-  const label = `{version="${version.replaceAll(/["\\\n]/g, "_")}"}`;
-  add("sabethes_build_info", "gauge", "The version that runs; always 1.", 1, label);
-  add("sabethes_ready", "gauge", "1 while clients are served, as /readyz says.", Number(ready));
-  add("sabethes_store_bytes", "gauge", "Bytes of the store on disk.", health.bytes);
+  const build = { value: 1, labels: { version } };
+  add("sabethes_build_info", "gauge", "The version that runs; always 1.", build);
+  const readiness = { value: Number(ready) };
+  add("sabethes_ready", "gauge", "1 while clients are served, as /readyz says.", readiness);
+  add("sabethes_store_bytes", "gauge", "Bytes of the store on disk.", { value: health.bytes });
   add(
     "sabethes_store_writable",
     "gauge",
     "1 while the store takes what has to be kept.",
-    Number(health.writable),
+    { value: Number(health.writable) },
   );
   add(
     "sabethes_commits_total",
     "counter",
     "Batches that have been written to the store.",
-    broker.journal.committed,
+    { value: broker.journal.committed },
   );
-  const expiry = "sabethes_tls_certificate_expiry_seconds";
-  const found = certificates();
-  if (found.length > 0) {
-    lines.push(
-      `# HELP ${expiry} When a listener's certificate expires, in seconds since 1970.`,
-      `# TYPE ${expiry} gauge`,
-      ...found.map(({ listener, expiresAtMs }) =>
-        `${expiry}{listener="${listener.replaceAll(/["\\\n]/g, "_")}"} ${
-          Math.floor(expiresAtMs / 1000)
-        }`
-      ),
-    );
-  }
+  add(
+    "sabethes_tls_certificate_expiry_seconds",
+    "gauge",
+    "When a listener's certificate expires, in seconds since 1970.",
+    ...certificates().map(({ listener, expiresAtMs }) => ({
+      value: Math.floor(expiresAtMs / 1000),
+      labels: { listener },
+    })),
+  );
   lines.push(...bridgeMetrics(bridges()));
-  add("process_resident_memory_bytes", "gauge", "Resident memory.", memory.rss);
-  add("sabethes_heap_used_bytes", "gauge", "JavaScript heap in use.", memory.heapUsed);
+  add("process_resident_memory_bytes", "gauge", "Resident memory.", { value: memory.rss });
+  add("sabethes_heap_used_bytes", "gauge", "JavaScript heap in use.", { value: memory.heapUsed });
   return `${lines.join("\n")}\n`;
 }

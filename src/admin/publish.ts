@@ -1,8 +1,8 @@
 import type { Context, Hono } from "hono";
 import type { Broker } from "../broker/broker.ts";
+import { encodeProperties, type MessageProperties } from "../wire/property_list.ts";
 import { json, RequestError } from "./answers.ts";
 import { changeSafely } from "./changes.ts";
-import { encodeProperties, type MessageProperties } from "../wire/property_list.ts";
 import { badRequest, changeableBrokerOf, readBody, readQuery } from "./requests.ts";
 import { route } from "./route.ts";
 import type { AdminSource } from "./source.ts";
@@ -64,7 +64,7 @@ async function readFields(c: Context): Promise<ReadonlyMap<string, unknown>> {
   }
   const fields = new Map(Object.entries(body));
   for (const name of fields.keys()) {
-    if (!FIELDS.has(name)) throw badRequest(`unknown field '${printable(name)}'`);
+    if (!FIELDS.has(name)) throw badRequest(`unknown field '${shortened(name)}'`);
   }
   return fields;
 }
@@ -179,6 +179,6 @@ function userProperties(value: unknown): MessageProperties["userProperties"] {
   throw badRequest(`'userProperties' is a list of pairs: [["name", "value"], …]`);
 }
 
-function printable(name: string): string {
+function shortened(name: string): string {
   return name.length > 40 ? `${name.slice(0, 40)}…` : name;
 }

@@ -1,5 +1,5 @@
-import { Buffer } from "node:buffer";
 import type { Context } from "hono";
+import { Buffer } from "node:buffer";
 import type { Broker } from "../broker/broker.ts";
 import { RequestError } from "./answers.ts";
 import type { AdminSource } from "./source.ts";

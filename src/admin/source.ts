@@ -1,3 +1,5 @@
+import type { AclQuestion } from "../access/acl_explanation.ts";
+import type { BridgeStatus } from "../bridge/bridge_status.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Mistake } from "../mistake.ts";
 
@@ -26,28 +28,9 @@ export interface AclAnswer {
   readonly because: string;
 }
 
-/** What is asked of {@linkcode AdminSource.explainAcl}. */
-export interface AclQuestion {
-  readonly clientId: string;
-  readonly userName: string | undefined;
-  readonly topic: string;
-  readonly action: "read" | "write";
-}
-
 /** A bridge, as the HTTP interface shows and moves it. */
 export interface BridgeControl {
-  status(): {
-    readonly name: string;
-    readonly state: string;
-    readonly connected: boolean;
-    readonly address: string;
-    readonly queued: number;
-    readonly sent: number;
-    readonly received: number;
-    readonly dropped: number;
-    readonly connects: number;
-    readonly lastError: string | null;
-  };
+  status(): BridgeStatus;
   pause(): void;
   resume(): void;
   reconnect(): void;

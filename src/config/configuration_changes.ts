@@ -10,6 +10,7 @@ import {
   type ListenerValues,
   PER_LISTENER_OPTIONS,
 } from "./options.ts";
+import { valueText } from "./value_text.ts";
 
 /** One difference between two configurations. */
 export interface Change {
@@ -103,8 +104,8 @@ function mergeValues<T extends object>(
     const applied = row.reloadable;
     changes.push({
       option: row.name + where,
-      before: valueText(row, old),
-      now: valueText(row, young),
+      before: shown(row, old),
+      now: shown(row, young),
       applied,
     });
     if (applied) merged[name] = young;
@@ -146,12 +147,7 @@ function equal(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-function valueText(row: OptionRow, value: unknown): string {
-  if (row.secret) return value === "" ? "none" : "(secret)";
-  if (value === "" || value === null || Array.isArray(value) && value.length === 0) return "none";
-  if (typeof value === "string") return value;
-  if (Array.isArray(value) && value.every((part) => typeof part !== "object")) {
-    return value.join(" ");
-  }
-  return JSON.stringify(value);
+function shown(row: OptionRow, value: unknown): string {
+  const text = valueText(value);
+  return text === "" ? "none" : row.secret ? "(secret)" : text;
 }

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Place } from "../mistake.ts";
 import type { Examined } from "./examination.ts";
 import type { OptionRow } from "./option_row.ts";
@@ -40,17 +41,12 @@ function examineText(
     : row.kind === "words"
     ? /^file (.*)$/s.exec(text)?.[1]
     : undefined;
-  if (written !== undefined && !isDirectory(directoryOf(written))) {
+  if (written !== undefined && !isDirectory(dirname(written))) {
     report("mistake", place, `There is no directory for the file of '${name}': "${written}".`);
   }
   if (DIRECTORIES.includes(name) && !isDirectory(text)) {
     report("mistake", place, `Unable to open ${name} "${text}": it is no directory.`);
   }
-}
-
-function directoryOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
 }
 
 function isDirectory(path: string): boolean {

@@ -54,12 +54,12 @@ export function compareNames(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** One line of a file; null where its bytes are no UTF-8. */
-export type Line = string | null;
-
-/** The lines of a file without their ends; a byte order mark is skipped. */
-export function readLines(bytes: Uint8Array): Line[] {
-  const lines: Line[] = [];
+/**
+ * The lines of a file without their ends, null where the bytes are no UTF-8; a byte order mark is
+ * skipped.
+ */
+export function readLines(bytes: Uint8Array): (string | null)[] {
+  const lines: (string | null)[] = [];
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   for (let start = hasMark ? 3 : 0; start < bytes.length;) {
     const newline = bytes.indexOf(0x0a, start);
@@ -72,7 +72,7 @@ export function readLines(bytes: Uint8Array): Line[] {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function readLine(bytes: Uint8Array): Line {
+function readLine(bytes: Uint8Array): string | null {
   if (bytes[0] === 0x23) return "#"; // a comment may hold what it likes
   try {
     return decoder.decode(bytes).replace(/\r+$/, "");

@@ -1,11 +1,12 @@
 import { parse } from "@std/ini";
-import type { Check } from "./check.ts";
-import { type ConfigurationFiles, readLines } from "./files.ts";
-import { pathsToInclude } from "./include_dir.ts";
 import type { Place } from "../mistake.ts";
+import type { Check } from "./check.ts";
+import type { ConfigurationFiles } from "./files.ts";
+import { pathsToInclude } from "./include_dir.ts";
 import { nearestHint } from "./nearest_name.ts";
 import { isGathered, type OptionRow } from "./option_row.ts";
 import { OPTIONS } from "./options.ts";
+import { placedLines } from "./placed_lines.ts";
 import type { BridgeSection, ListenerSection } from "./section.ts";
 import type { Setting } from "./setting.ts";
 
@@ -43,17 +44,10 @@ function readFile(
   headings: Map<string, Place>,
   includedFrom: Place["includedFrom"],
 ): void {
-  const bytes = files.read(path);
-  if ("problem" in bytes) {
-    return check.mistake({ file: path, line: 0, includedFrom }, bytes.problem);
-  }
-  check.startFile();
   const top: Part = { heading: "", place: { file: path, line: 1 }, entries: [] };
   const parts = [top];
-  for (const [index, text] of readLines(bytes).entries()) {
-    const place = { file: path, line: index + 1, ...(includedFrom && { includedFrom }) };
-    if (text === null) check.mistake(place, "Malformed UTF-8 in configuration.");
-    else readLine(text, place, parts, headings, check);
+  for (const { text, place } of placedLines(path, files, check, includedFrom)) {
+    readLine(text, place, parts, headings, check);
   }
   const values = unguard(parts);
   for (const part of parts) takePart(part, values, files, check, headings);

@@ -1,8 +1,9 @@
-import type { Check } from "./check.ts";
-import { type ConfigurationFiles, readLines } from "./files.ts";
-import { pathsToInclude } from "./include_dir.ts";
 import type { Place } from "../mistake.ts";
+import type { Check } from "./check.ts";
+import type { ConfigurationFiles } from "./files.ts";
+import { pathsToInclude } from "./include_dir.ts";
 import { findOption } from "./options.ts";
+import { placedLines } from "./placed_lines.ts";
 
 /**
  * Reads a file in Mosquitto's language: one setting per line, the name, then blanks, then the value;
@@ -19,15 +20,8 @@ function readFile(
   check: Check,
   includedFrom: Place["includedFrom"],
 ): void {
-  const bytes = files.read(path);
-  if ("problem" in bytes) {
-    return check.mistake({ file: path, line: 0, includedFrom }, bytes.problem);
-  }
-  check.startFile();
-  for (const [index, text] of readLines(bytes).entries()) {
-    const place = { file: path, line: index + 1, ...(includedFrom && { includedFrom }) };
-    if (text === null) check.mistake(place, "Malformed UTF-8 in configuration.");
-    else readSetting(text, place, files, check);
+  for (const { text, place } of placedLines(path, files, check, includedFrom)) {
+    readSetting(text, place, files, check);
   }
 }
 

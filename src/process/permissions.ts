@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { FileArguments } from "../config/arguments.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { isLoopback } from "../config/loopback.ts";
@@ -123,7 +124,7 @@ function writtenPaths({ global, listeners, plugins }: Configuration): string[] {
   for (const { options } of plugins) {
     for (const [key, value] of options) {
       // It is replaced as a whole, by way of a new file beside it.
-      if (key === "config_file") paths.push(directoryOf(value));
+      if (key === "config_file") paths.push(dirname(value));
     }
   }
   if (global.persistence) {
@@ -175,9 +176,4 @@ function isAddress(address: string): boolean {
 
 function endOf(address: string, port: number): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-function directoryOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  return slash < 0 ? "." : path.slice(0, slash) || "/";
 }

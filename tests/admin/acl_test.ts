@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AclQuestion } from "../../src/admin/source.ts";
+import type { AclQuestion } from "../../src/access/acl_explanation.ts";
 import { World } from "../support/world.ts";
 import { Admin } from "./support.ts";
 

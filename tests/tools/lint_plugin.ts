@@ -16,7 +16,7 @@ const layers = new Map([
   ["access", { layers: ["wire", "routing", "session"], packages: ["node:*"] }],
   ["transport", { layers: ["wire", "session", "broker", "system"], packages: ["node:*"] }],
   ["bridge", { layers: ["wire", "session", "broker", "transport"], packages: ["node:*"] }],
-  ["admin", { layers: ["wire", "broker"], packages: ["hono", "node:*"] }],
+  ["admin", { layers: ["wire", "broker", "access", "bridge"], packages: ["hono", "node:*"] }],
   [
     "config",
     {
