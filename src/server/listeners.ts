@@ -177,7 +177,7 @@ export class Listeners {
       // A TlsError, told by its lines: its class is only there when TLS is.
       if (!(error instanceof Error) || !("logLines" in error)) throw error;
       const lines = [error.message, ...error.logLines as readonly string[]];
-      throw new ListenError(lines.join("\nError: "), { cause: error });
+      throw new ListenError(lines.join("\n"), { cause: error });
     }
   }
 
