@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import mqtt, { type MqttClient } from "mqtt";
 import { BrokerProcess, freePort, withDirectory, within } from "../support/broker_process.ts";
+import { Authority } from "../support/certificates.ts";
 import { connect as connectPacket } from "../support/packets.ts";
+import { upgradeRequest, WebSocketClient } from "../transport/web_socket_client.ts";
 
 /** A connected client of mqtt.js, by its URL. */
 async function connect(url: string, version: 3 | 4 | 5 = 4): Promise<MqttClient> {
@@ -80,6 +82,36 @@ Deno.test("a client behind a proxy has its own address in the log", () => {
         /New client connected from 192\.0\.2\.5:6275 as proxied \(p5, c1, k42\)\.$/,
       );
       assert.ok(!broker.lines.some((line) => line.includes("New connection from")));
+    },
+  );
+});
+
+Deno.test("PROXY header, TLS and WebSocket, each in the one before", async () => {
+  const port = freePort();
+  using authority = new Authority();
+  const { certfile, keyfile } = authority.issueServer();
+  const caCerts = [Deno.readTextFileSync(authority.cafile)];
+  await withListeners(
+    () => [
+      "user root",
+      `listener ${port} 127.0.0.1`,
+      "enable_proxy_protocol 1",
+      "protocol websockets",
+      `certfile ${certfile}`,
+      `keyfile ${keyfile}`,
+    ],
+    async (broker) => {
+      const raw = await Deno.connect({ hostname: "127.0.0.1", port });
+      await raw.write(new TextEncoder().encode("PROXY TCP6 2001:db8::7 ::1 6275 1234\r\n"));
+      using secure = await Deno.startTls(raw, { hostname: "localhost", caCerts });
+      const client = await within(
+        WebSocketClient.open(secure, upgradeRequest()),
+        () => "no answer to the upgrade",
+      );
+      await client.write(connectPacket(5, { clientId: "layered" }));
+      await broker.line(/Connection from 2001:db8::7:6275 negotiated TLSv1\.3 cipher /);
+      await broker.line(/New client connected from 2001:db8::7:6275 as layered \(p5, c1, k60\)\.$/);
+      assert.equal((await within(client.readFrame(), () => "no CONNACK"))!.payload[0], 0x20);
     },
   );
 });
