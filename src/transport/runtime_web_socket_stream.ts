@@ -2,6 +2,8 @@ import { type ByteStream, TransportError } from "./stream_link.ts";
 
 /** Bytes that wait to be read; a peer that sends more while it is not read is cut off. */
 const WAITING_MAXIMUM = 4_194_304;
+/** What a message weighs at least. */
+const MESSAGE_BYTES = 256;
 /** Bytes the runtime may hold unsent before a write waits. */
 const UNSENT_MAXIMUM = 262_144;
 /** The runtime does not tell when it has sent something. */
@@ -48,9 +50,12 @@ export class RuntimeWebSocketStream implements ByteStream {
     const [first] = this.#waiting;
     const length = Math.min(first.length, buffer.length);
     buffer.set(first.subarray(0, length));
+    this.#waitingBytes -= weightOf(first);
     if (length === first.length) this.#waiting.shift();
-    else this.#waiting[0] = first.subarray(length);
-    this.#waitingBytes -= length;
+    else {
+      this.#waiting[0] = first.subarray(length);
+      this.#waitingBytes += weightOf(this.#waiting[0]);
+    }
     return length;
   }
 
@@ -85,7 +90,7 @@ export class RuntimeWebSocketStream implements ByteStream {
     }
     if (message.byteLength === 0) return;
     this.#waiting.push(new Uint8Array(message));
-    this.#waitingBytes += message.byteLength;
+    this.#waitingBytes += weightOf(message);
     this.#wakeReader?.();
   }
 
@@ -107,4 +112,8 @@ export class RuntimeWebSocketStream implements ByteStream {
     this.#wakeOpened();
     this.#wakeReader?.();
   }
+}
+
+function weightOf({ byteLength }: { readonly byteLength: number }): number {
+  return Math.max(byteLength, MESSAGE_BYTES);
 }

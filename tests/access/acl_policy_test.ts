@@ -56,6 +56,24 @@ Deno.test("every subscription is granted, unless hopeless ones are to be refused
   }
 });
 
+Deno.test("looking for hopeless subscriptions lets others have their turn, and goes on behind them", async () => {
+  const lines = Array.from(
+    { length: 100 },
+    (_, n) => `topic read a${n}/+/x/#\ntopic deny a${n}/#\n`,
+  );
+  const rules = policy(`${lines.join("")}topic read b\n`, true).policy;
+  for (let round = 0; round < 2; round++) {
+    let answer = subscribe(rules, "+/+/#");
+    for (let count = 0; count < 100_000 && typeof answer === "number"; count++) {
+      assert.equal(answer, Reason.NotAuthorized);
+      answer = subscribe(rules, "+/+/#");
+    }
+    assert.ok(answer instanceof Promise, "it has never ended");
+    const behind = subscribe(rules, "b");
+    assert.deepEqual(await Promise.all([answer, behind]), [Reason.NotAuthorized, 1]);
+  }
+});
+
 Deno.test("a dangerous client id is told once for each client", () => {
   const { policy: rules, notices } = policy("pattern readwrite %c\n");
   const dangerous = identity("a#");

@@ -86,6 +86,20 @@ Deno.test("a peer that is not read may send some megabytes, then it is closed wi
   await assert.rejects(socket.stream.read(buffer), TransportError);
 });
 
+Deno.test("messages of one byte weigh more than that byte", async () => {
+  const socket = new FakeSocket();
+  const byte = new Uint8Array(1);
+  let given = 0;
+  for (; socket.closes.length === 0 && given < 100_000; given++) socket.give(byte);
+  assert.deepEqual(socket.closes, [1009], `after ${given} messages`);
+  const reading = new FakeSocket();
+  for (let count = 0; count < 100_000; count++) {
+    reading.give(byte);
+    await reading.stream.read(new Uint8Array(10));
+  }
+  assert.deepEqual(reading.closes, []);
+});
+
 Deno.test("a write waits until the runtime has sent enough, and the bytes may be reused after it", async () => {
   const socket = new FakeSocket();
   socket.bufferedAmount = 1_000_000;
