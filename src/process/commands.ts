@@ -2,13 +2,13 @@ import { type CommandIo, ProcessIo } from "../access/command_io.ts";
 import { explainCommand, type FindAclFiles } from "../access/explain_command.ts";
 import { passwdCommand } from "../access/passwd_command.ts";
 import { type Arguments, CONFIGURATION_OK, EXIT_CONFIGURATION } from "../config/arguments.ts";
-import type { Configuration } from "../config/configuration.ts";
 import { examine } from "../config/examination.ts";
 import { findingsToJson, formatFindings } from "../config/finding.ts";
 import { loadArguments } from "../config/load_arguments.ts";
 import { loadConfiguration } from "../config/load_configuration.ts";
 import { showConfiguration, showConfigurationAsJson } from "../config/show.ts";
 import { formatMistakes } from "../mistake.ts";
+import { listenerName } from "../server/settings.ts";
 import { permissionFlags } from "./permissions.ts";
 
 type Command = Extract<Arguments, { action: "examine" | "show" | "passwd" | "explain" }>;
@@ -66,14 +66,10 @@ function aclFilesOf(expandEnv: boolean): FindAclFiles {
     const { listeners, global } = loaded.configuration;
     return {
       files: listeners.some(({ hasOwnAccess }) => hasOwnAccess)
-        ? listeners.map((listener) => ({ listener: endOf(listener), ...pathOf(listener) }))
+        ? listeners.map((listener) => ({ listener: listenerName(listener), ...pathOf(listener) }))
         : [pathOf(global)],
     };
   };
-}
-
-function endOf({ port, unixPath }: Configuration["listeners"][number]): string {
-  return unixPath ?? String(port);
 }
 
 function pathOf({ aclFile }: { readonly aclFile: string }): { path?: string } {

@@ -1,10 +1,11 @@
-import type { AclExplanation, AclQuestion } from "../access/acl_explanation.ts";
+import type { AclQuestion } from "../access/acl_explanation.ts";
 import { AclPolicy } from "../access/acl_policy.ts";
 import { SecurityPolicy } from "../access/dynamic_security/security_policy.ts";
 import { PasswordPolicy } from "../access/password_policy.ts";
 import { PasswordVerifier } from "../access/password_verifier.ts";
 import { PolicyAccess, type Security } from "../access/policy_access.ts";
 import type { PskKeys } from "../access/psk_file.ts";
+import type { AclAnswer } from "../admin/source.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { printable } from "../log.ts";
 import type { Identity } from "../session/ports.ts";
@@ -16,6 +17,7 @@ import {
   readAccessFiles,
   securitiesOf,
 } from "./access_files.ts";
+import { listenerName } from "./settings.ts";
 
 /** What access control needs of the program around it. */
 export interface AccessControlOptions {
@@ -93,11 +95,24 @@ export class AccessControl {
     return this.#pskKeys[listener]?.get(identity) ?? null;
   }
 
-  /** What the ACL file of each listener answers; by the listener's number, null where it has none. */
-  explain(question: AclQuestion): (AclExplanation | null)[] {
-    return this.access.securities.map(({ policies }) =>
-      policies.find((policy) => policy instanceof AclPolicy)?.explain(question) ?? null
-    );
+  /**
+   * What the ACL files say to a question: one answer where all listeners have the same, else one for
+   * each.
+   */
+  explain(question: AclQuestion): AclAnswer[] {
+    const { listeners } = this.#inForce!.configuration;
+    const answers = this.access.securities.slice(0, Math.max(1, listeners.length))
+      .map(({ policies }) => {
+        const policy = policies.find((policy) => policy instanceof AclPolicy);
+        return policy?.explain(question) ??
+          { allowed: true, file: null, because: "no acl_file is set" };
+      });
+    const isShared = !listeners.some(({ hasOwnAccess }) => hasOwnAccess);
+    if (isShared) return answers.slice(0, 1);
+    return answers.map((answer, number) => ({
+      listener: listenerName(listeners[number]),
+      ...answer,
+    }));
   }
 
   close(): void {

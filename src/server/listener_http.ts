@@ -6,8 +6,8 @@ import type { Log } from "../log.ts";
 import type { Identity } from "../session/ports.ts";
 import { HttpError } from "../transport/http_request.ts";
 import { errorResponse, type HttpHandler } from "../transport/http_response.ts";
-import { reasonText } from "../wire/reason.ts";
 import { StaticFiles } from "../transport/static_files.ts";
+import { reasonText } from "../wire/reason.ts";
 import { listenerSettingsOf } from "./settings.ts";
 
 /** What the listener answers to requests that ask for no WebSocket. */

@@ -11,7 +11,7 @@ import { TcpWrappers } from "../transport/tcp_wrappers.ts";
 import { httpOf } from "./listener_http.ts";
 import { ListenerTls } from "./listener_tls.ts";
 import { ListenError } from "./opening.ts";
-import { listenerSettingsOf } from "./settings.ts";
+import { listenerName, listenerSettingsOf } from "./settings.ts";
 
 /** What listeners need of the program around them. */
 export interface ListenersServices {
@@ -86,12 +86,10 @@ export class Listeners {
 
   /** Of those that have a certificate. */
   get certificates(): CertificateExpiry[] {
-    return this.#opened.flatMap(({ listener, tls }) => {
-      const { unixPath } = listener.options;
+    return this.#opened.flatMap(({ listener: { options, port }, tls }) => {
       const expiresAtMs = tls?.expiresAtMs ?? null;
-      return expiresAtMs === null
-        ? []
-        : [{ listener: unixPath ?? String(listener.port), expiresAtMs }];
+      if (expiresAtMs === null) return [];
+      return [{ listener: listenerName({ unixPath: options.unixPath, port }), expiresAtMs }];
     });
   }
 

@@ -1,9 +1,7 @@
-import type { AclQuestion } from "../access/acl_explanation.ts";
 import { type AccessHooks, hookPolicy } from "../access/hooks.ts";
 import type { AdminServer } from "../admin/server.ts";
-import type { AclAnswer, AdminSource } from "../admin/source.ts";
+import type { AdminSource } from "../admin/source.ts";
 import { Broker, type Observer } from "../broker/broker.ts";
-import type { Restored } from "../broker/restore.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Loaded } from "../config/load_configuration.ts";
 import { errorTrace } from "../error_text.ts";
@@ -24,6 +22,8 @@ import { type LogValues, logValuesOf, type OpenedLog } from "./open_log.ts";
 import { ListenError, lockStore, openAdmin, openStore } from "./opening.ts";
 import { type Prepare, reload, type ReloadResult } from "./reload.ts";
 import { settingsOf } from "./settings.ts";
+import { reportStart } from "./start_report.ts";
+import { WakeTimer } from "./wake_timer.ts";
 
 /** What a server is made of. */
 export interface ServerOptions {
@@ -54,12 +54,6 @@ export interface ServerOptions {
 
 /** How long clients get to take their DISCONNECT at a stop. */
 const DRAIN_MS = 1000;
-/** setTimeout counts in 31 bits. */
-const TIMER_MAXIMUM_MS = 1e9;
-/** A timer that is later than this was held up with the whole process: stopped, suspended, starved. */
-const LATE_MS = 250;
-/** Then sockets get this long to be read before anybody is judged by the time that has passed. */
-const READ_FIRST_MS = 500;
 
 /**
  * The broker with its sockets, its disk and its clock. Starting goes: lock the store, open the ports,
@@ -71,6 +65,8 @@ export class Server {
   readonly broker: Broker;
   readonly listeners: Listeners;
   readonly bridging: Bridging;
+  /** Who may do what. */
+  readonly control: AccessControl;
   /** For clients whose WebSockets the HTTP interface has opened. */
   readonly webSockets: WebSocketEntrance;
   readonly #store: Store;
@@ -78,13 +74,9 @@ export class Server {
   readonly #options: ServerOptions;
   #logTopics: LogTopics | null;
   #reloading: Promise<unknown> = Promise.resolve();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #timerAtMs = Infinity;
-  /** Until then what came while the process was held up is read, and nothing is due. */
-  #readUntilMs = -Infinity;
+  readonly #timer = new WakeTimer(() => this.broker.wake());
   #isStopped = false;
   readonly #admin: AdminServer | null;
-  readonly #control: AccessControl;
   readonly #plugins: Plugins;
   /** What the HTTP interface sees of this server. */
   readonly source: AdminSource;
@@ -106,7 +98,7 @@ export class Server {
     this.#log = log;
     this.#options = options;
     this.#logTopics = options.logTopics;
-    this.#control = control;
+    this.control = control;
     this.#plugins = plugins;
     control.onFault = (error, doing) => this.broker.fault(error, doing);
     this.source = source;
@@ -125,7 +117,7 @@ export class Server {
       access: control.access,
       endOfTurn: (run) => queueMicrotask(run),
       nextTurn: (run) => void setTimeout(run, 0),
-      wakeAt: (atMs) => this.#wakeAt(atMs),
+      wakeAt: (atMs) => this.#timer.wakeAt(atMs),
       random: () => crypto.getRandomValues(new Int32Array(1))[0],
       randomUuid: () => crypto.randomUUID(),
       heapBytes: () => Deno.memoryUsage().rss,
@@ -185,7 +177,8 @@ export class Server {
     try {
       const startedAtMs = performance.now();
       const restored = starting.broker.restore();
-      starting.#logStart(lock?.directory ?? null, restored, performance.now() - startedAtMs);
+      const tookMs = performance.now() - startedAtMs;
+      reportStart(log, configuration, lock?.directory ?? null, restored, tookMs);
       options.opened?.(lock?.directory ?? null);
       // What others have written runs without the rights of root.
       await plugins.open({ verifier: control.verifier, changed: () => control.access.changed() });
@@ -267,7 +260,7 @@ export class Server {
   };
 
   readonly #prepareAccess: Prepare = (effective) => {
-    const prepared = this.#control.prepare(effective);
+    const prepared = this.control.prepare(effective);
     if ("mistakes" in prepared) return prepared;
     const apply = () => {
       const mayStay = prepared.apply();
@@ -301,19 +294,6 @@ export class Server {
     },
   });
 
-  /**
-   * What the ACL files say to a question: one answer where all listeners have the same, else one for
-   * each.
-   */
-  explainAcl(question: AclQuestion): AclAnswer[] {
-    const { listeners } = this.configuration;
-    const answers = this.#control.explain(question).slice(0, Math.max(1, listeners.length))
-      .map((found) => found ?? { allowed: true, file: null, because: "no acl_file is set" });
-    const isShared = !listeners.some(({ hasOwnAccess }) => hasOwnAccess);
-    if (isShared) return answers.slice(0, 1);
-    return answers.map((answer, number) => ({ listener: nameOf(listeners[number]), ...answer }));
-  }
-
   /** Ends in order: no new client, clients told, Wills sent, everything saved. Idempotent. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
@@ -330,67 +310,7 @@ export class Server {
     await this.#plugins.close();
     // Time goes on until the last commit: the journal watches it.
     await this.broker.journal.close();
-    this.#control.close();
-    clearTimeout(this.#timer);
-    this.#timerAtMs = -Infinity;
-  }
-
-  #wakeAt(askedAtMs: number) {
-    const atMs = Math.max(askedAtMs, this.#readUntilMs);
-    if (atMs >= this.#timerAtMs) return;
-    clearTimeout(this.#timer);
-    this.#timerAtMs = atMs;
-    const delay = Math.max(0, Math.min(atMs - performance.now(), TIMER_MAXIMUM_MS));
-    this.#timer = setTimeout(() => {
-      this.#timerAtMs = Infinity;
-      const nowMs = performance.now();
-      const isLate = nowMs - atMs > LATE_MS;
-      // Once only: a process that is always late has to go on.
-      if (!isLate || atMs === this.#readUntilMs) return this.broker.wake();
-      this.#readUntilMs = nowMs + READ_FIRST_MS;
-      this.#wakeAt(this.#readUntilMs);
-    }, delay);
-    // What keeps a process alive are its sockets; a broker without any ends with its program.
-    this.#timer.unref();
-  }
-
-  #logStart(directory: string | null, restored: Restored, tookMs: number) {
-    const { global } = this.configuration;
-    const info = (text: string) => this.#log.log("information", text);
-    if (directory === null) {
-      info("Persistence is off: sessions, queues and retained messages end with the process.");
-      return;
-    }
-    info(
-      `Store: ${directory}, restored ${restored.sessions} clients, ${restored.subscriptions} ` +
-        `subscriptions, ${restored.entries} client messages and ${restored.retained} retained ` +
-        `messages in ${tookMs.toFixed(0)} ms.`,
-    );
-    if (restored.orphans > 0) {
-      this.#log.log("warning", `Removed ${restored.orphans} records that belonged to nothing.`);
-    }
-    info(`Durability: ${durabilityText(global)}`);
-  }
-}
-
-/** As the configuration names a listener: its port or path. */
-function nameOf({ unixPath, port }: Configuration["listeners"][number]): string {
-  return unixPath ?? String(port);
-}
-
-/** What a crash can lose. */
-function durabilityText(global: Configuration["global"]): string {
-  switch (global.durability) {
-    case "sync":
-      return "sync. What is acknowledged is on disk; a crash or power failure loses none of it.";
-    case "async":
-      return "async. A crash or power failure can lose the last 100 ms, acknowledged or not.";
-    case "autosave": {
-      const interval = global.autosaveInterval;
-      const lost = interval <= 0
-        ? "everything since the start or the last SIGUSR1"
-        : `up to ${interval} ${global.autosaveOnChanges ? "changes" : "seconds"}`;
-      return `autosave. A crash can lose ${lost}, acknowledged or not.`;
-    }
+    this.control.close();
+    this.#timer.close();
   }
 }

@@ -36,6 +36,13 @@ export function settingsOf({ global }: Configuration): Settings {
   };
 }
 
+/** As users name a listener: its port or path. */
+export function listenerName(
+  { unixPath, port }: { readonly unixPath: string | null; readonly port: number },
+): string {
+  return unixPath ?? String(port);
+}
+
 /** What the core is told of one listener; `port` is known when it is open. */
 export function listenerSettingsOf(
   { listeners }: Configuration,
