@@ -1,3 +1,4 @@
+import { printable } from "../log.ts";
 import { certificateTopic } from "../access/sparkplug.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Topic } from "../routing/topic.ts";
@@ -36,7 +37,8 @@ export class CertificateKeeper {
     const hasRoom = broker.hasRoomFor(certificate, certificateName, publisher);
     if (hasRoom) broker.route(certificate, certificateName, null);
     else if (!this.#isFull) {
-      broker.log("warning", `Warning: No room for the Sparkplug certificate of ${topic.name}.`);
+      const name = printable(topic.name);
+      broker.log("warning", `Warning: No room for the Sparkplug certificate of ${name}.`);
     }
     this.#isFull = !hasRoom;
   }

@@ -11,6 +11,7 @@ import { PacketLog } from "./packet_log.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
 import type { RateLimit } from "./rate_limit.ts";
+import { RETAINED_SLICE } from "./retained_delivery.ts";
 import type { Session } from "./session.ts";
 import type { IncomingTopicAliases } from "./topic_aliases.ts";
 
@@ -264,8 +265,10 @@ export abstract class Connection implements HeldOutput {
   feedRetained(): void {
     const session = this.session;
     if (session === null) return;
+    // One for all: thousands of subscriptions may each look through many names in vain.
+    const slice = { left: RETAINED_SLICE };
     for (const next of session.retainedDeliveries?.values() ?? []) {
-      const result = next.feed(this.host.nowMs);
+      const result = next.feed(this.host.nowMs, slice);
       if (result === "later") return this.host.continueLater(this);
       if (result === "waits") return;
       session.endRetained(next.filter);

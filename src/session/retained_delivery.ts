@@ -3,7 +3,12 @@ import type { Qos } from "../wire/publish.ts";
 import type { Session } from "./session.ts";
 
 /** Messages sent, or looked for in vain, in one go before other connections get their turn. */
-const SLICE = 256;
+export const RETAINED_SLICE = 256;
+
+/** What of {@linkcode RETAINED_SLICE} is left. */
+export interface RetainedSlice {
+  left: number;
+}
 
 /** The retained messages of one subscription, sent as fast as the client takes them. */
 export class RetainedDelivery {
@@ -35,12 +40,12 @@ export class RetainedDelivery {
   }
 
   /**
-   * Sends until the client has enough for now. "done": there are no more; "later": go on in the
-   * next turn; "waits": go on when the client has taken something.
+   * Sends until the client has enough for now. "done": there are no more; "waits": go on when the client
+   * has taken something; "later": `slice` has been used up, go on in the next turn.
    */
-  feed(nowMs: number): "done" | "later" | "waits" {
+  feed(nowMs: number, slice: RetainedSlice): "done" | "later" | "waits" {
     const session = this.#session;
-    for (let sent = 0; sent < SLICE; sent++) {
+    while (slice.left-- > 0) {
       if (session.connection!.isCongested || !session.outbound.hasRoom) return "waits";
       const next = this.#messages.next();
       if (next.done) return "done";

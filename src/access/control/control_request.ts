@@ -36,6 +36,8 @@ export interface ControlRequest {
 }
 
 const UNKNOWN = "Unknown command";
+/** In one request: each may be answered at length, and stands in the log. */
+const COMMANDS_MAXIMUM = 10_000;
 
 /** Reads a request; a broken one has its answer in it. */
 export function readRequest(payload: Uint8Array): ControlRequest {
@@ -51,6 +53,7 @@ export function readRequest(payload: Uint8Array): ControlRequest {
   const commands: ControlCommand[] = [];
   for (const entry of list) {
     const fails = (error: string, command = UNKNOWN) => ({ commands, failure: { command, error } });
+    if (commands.length === COMMANDS_MAXIMUM) return fails("Too many commands");
     if (!isObject(entry)) return fails("Command not an object");
     const name = member(entry, "command");
     if (typeof name !== "string") return fails("Missing command");

@@ -72,3 +72,15 @@ Deno.test("the broker tells of its plugins and listeners, and what is wrong with
     "information: Broker: admin?/(null) | listListeners",
   ]);
 });
+
+Deno.test("of ten thousand commands in one request no more are done", () => {
+  let lines = 0;
+  const control = new BrokerControl(() => description, () => lines++);
+  const commands = Array(10_500).fill({ command: "listPlugins" });
+  const payload = new TextEncoder().encode(JSON.stringify({ commands }));
+  const { responses } = JSON.parse(control.handle(payload, identity(undefined)));
+  assert.equal(lines, 10_000);
+  assert.deepEqual(responses.slice(10_000), [
+    { command: "Unknown command", error: "Too many commands" },
+  ]);
+});
