@@ -18,7 +18,7 @@ export type FindAclFiles = (configurationFile: string) =>
   | { readonly files: readonly AclFileInForce[] }
   | { readonly mistakes: readonly Mistake[] };
 
-export const EXPLAIN_USAGE =
+const EXPLAIN_USAGE =
   `Usage: sabethes acl explain -c FILE [--user NAME] --clientid ID --topic TOPIC --action read|write
 `;
 

@@ -9,7 +9,7 @@ import { makePasswordHash } from "./password_making.ts";
 import { PasswordLines } from "./password_lines.ts";
 import { replaceFile } from "./replace_file.ts";
 
-export const PASSWD_USAGE = `Usage: sabethes passwd [-H HASH] [-I N] [-c | -D] FILE USER
+const PASSWD_USAGE = `Usage: sabethes passwd [-H HASH] [-I N] [-c | -D] FILE USER
        sabethes passwd [-H HASH] [-I N] [-c] -b FILE USER PASSWORD
        sabethes passwd [-H HASH] [-I N] -U FILE
  -b : take the password from the command line, where other users may see it.

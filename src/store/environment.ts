@@ -4,7 +4,7 @@ import { open, type RootDatabase } from "lmdb";
 export type Environment = RootDatabase<Uint8Array, Uint8Array>;
 
 /** Address space, not memory; and not a cap: LMDB grows past it by itself. */
-export const MAP_BYTES_DEFAULT = 64 * 1024 ** 3;
+const MAP_BYTES_DEFAULT = 64 * 1024 ** 3;
 
 /**
  * Opens the environment in the only mode that a store may use:

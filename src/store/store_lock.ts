@@ -86,11 +86,6 @@ export class StoreLock {
     }
   }
 
-  /** Whether the directory was made for this lock. */
-  get createdDirectory(): boolean {
-    return this.#created !== null;
-  }
-
   /** Lets go. The file stays: removing it could leave two brokers each with a lock of their own. */
   release(): void {
     heldHere.delete(inodeOf(this.#file));

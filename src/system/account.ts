@@ -38,12 +38,12 @@ export function chooseAccount(
 }
 
 /** Whether this process may become anybody. */
-export function isRoot(): boolean {
+function isRoot(): boolean {
   return Deno.build.os === "linux" && Deno.uid() === 0;
 }
 
 /** An account by its name, or null. */
-export function findAccount(name: string): Account | null {
+function findAccount(name: string): Account | null {
   const found = libc().getpwnam(cString(name));
   if (found === null) return null;
   // struct passwd: two pointers, uid_t, gid_t, …

@@ -46,6 +46,6 @@ export function webSocketAnswer(request: HttpRequest, origins: readonly string[]
 }
 
 /** The first of those offered that means MQTT, or undefined. */
-export function selectSubProtocol(offered: string | null | undefined): string | undefined {
+function selectSubProtocol(offered: string | null | undefined): string | undefined {
   return words(offered ?? undefined).find((word) => SUB_PROTOCOLS.includes(word));
 }

@@ -2,7 +2,7 @@
  * Buffers that connections borrow while they have something to send or much to read. An idle
  * connection holds none, so that memory follows the traffic and not the number of clients.
  */
-export const BUFFER_SIZES = [1024, 8192, 65_536] as const;
+const BUFFER_SIZES = [1024, 8192, 65_536] as const;
 export const LARGEST_BUFFER = 65_536;
 
 /** Free buffers kept for each size: 2 MiB, 4 MiB, 16 MiB. */

@@ -68,7 +68,7 @@ export interface LoadResult {
 }
 
 /** The values of the fields that are not given. */
-export const defaultLoad: Load = {
+const defaultLoad: Load = {
   host: "127.0.0.1",
   port: 1883,
   tls: false,

@@ -44,7 +44,7 @@ export const malformedProperties: readonly (readonly [what: string, properties: 
 ];
 
 /** A good value for each property, with the identifier. */
-export function anyProperty(id: number): Uint8Array {
+function anyProperty(id: number): Uint8Array {
   switch (propertyKinds.get(id)) {
     case "string":
       return property(id, "a");

@@ -13,7 +13,7 @@ const decoder = new TextDecoder();
  * A packet in words: `PUBLISH a/b text q1 #7 dup retain`, `PUBACK #7`, `PUBACK #7 0x10`,
  * `SUBACK #1 00 8f`, `DISCONNECT 0x82`, `CONNACK 0x00 present`. Properties are not told.
  */
-export function inWords(packet: ServerPacket): string {
+function inWords(packet: ServerPacket): string {
   const words = [packet.type.toUpperCase()];
   if (packet.type === "publish") {
     words.push(packet.topic!, decoder.decode(packet.payload), `q${packet.qos}`);
@@ -45,7 +45,7 @@ export function payloads(client: FakeClient): string[] {
 }
 
 /** CONNECT of a client whose session outlives its connection, by an hour in MQTT 5. */
-export function lastingFields(
+function lastingFields(
   version: packets.Version,
   clientId: string,
   properties: packets.Part = [],

@@ -63,7 +63,7 @@ export interface PacketCase {
 }
 
 /** The whole table. */
-export const packetCases: readonly PacketCaseRow[] = [...connectCases, ...connectedCases];
+const packetCases: readonly PacketCaseRow[] = [...connectCases, ...connectedCases];
 
 /** The rows of the table that concern a version. */
 export function casesFor(version: Version): PacketCase[] {

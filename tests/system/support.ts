@@ -1,7 +1,6 @@
 import { libc } from "../../src/system/libc.ts";
 
 export const LINUX = Deno.build.os === "linux";
-export const ROOT = LINUX && Deno.uid() === 0;
 
 // Opened once for the whole process; a test that opens it first would be said to leak it.
 if (LINUX) libc();

@@ -41,7 +41,7 @@ export function tlsSecure({ context, timeoutMs, log }: TlsSecureOptions): Secure
 }
 
 /** What of a handshake the core may know. */
-export function peerOf({ protocol, cipher, pskIdentity, certificate }: TlsInfo): Peer {
+function peerOf({ protocol, cipher, pskIdentity, certificate }: TlsInfo): Peer {
   return {
     tlsVersion: protocol,
     cipher,
