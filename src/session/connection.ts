@@ -11,7 +11,7 @@ import { PacketLog } from "./packet_log.ts";
 import { HeldAcks, type HeldOutput } from "./held_acks.ts";
 import type { Deadline, Host, Identity, Link, ListenerSettings } from "./ports.ts";
 import type { RateLimit } from "./rate_limit.ts";
-import { RETAINED_SLICE } from "./retained_delivery.ts";
+import { RETAINED_SLICE, RETAINED_UNITS } from "./retained_delivery.ts";
 import type { Session } from "./session.ts";
 import type { IncomingTopicAliases } from "./topic_aliases.ts";
 
@@ -269,10 +269,12 @@ export abstract class Connection implements HeldOutput {
     const slice = { left: RETAINED_SLICE };
     for (const next of session.retainedDeliveries?.values() ?? []) {
       const result = next.feed(this.host.nowMs, slice);
-      if (result === "later") return this.host.continueLater(this);
-      if (result === "waits") return;
+      if (result === "later") this.host.continueLater(this);
+      if (result !== "done") break;
       session.endRetained(next.filter);
     }
+    // And each SUBSCRIBE of a chunk may begin anew.
+    this.host.spent((RETAINED_SLICE - slice.left) * RETAINED_UNITS);
   }
 
   /** Answers packets that came while an answer of `Access` was awaited, or a slice of other work. */
