@@ -229,7 +229,10 @@ export class Listener {
       peer = proxied.info;
     }
     if (secure !== null) {
-      const secured = await secure(stream, address);
+      const securing = secure(stream, address);
+      // Anew, and so behind the clock of the handshake, which says for what it has waited.
+      arriving.progress();
+      const secured = await securing;
       stream = secured.stream;
       arriving.wrap(stream);
       peer = { ...peer, ...secured.info };
