@@ -1,5 +1,6 @@
-import type { Mistake } from "../mistake.ts";
+import type { Mistake, Place } from "../mistake.ts";
 import { commonFilter } from "../wire/topic_filter.ts";
+import { isGuarded, RoundTrip } from "./round_trip.ts";
 import {
   addressText,
   type BridgeAddress,
@@ -9,15 +10,14 @@ import {
 import { exchanged, localFilterOf, remoteFilterOf } from "./topic_mapping.ts";
 
 /**
- * Mappings that would feed themselves: a message goes out by one line, the remote broker sends it back
- * by another, and under the name it then has it would go out again. Refused are
+ * Mappings that feed themselves without end. Refused are
  *
- * - two bridges to the same address with such lines: a bridge does not send out what came in by itself,
- *   but it does send what came in by the other, so that the message would go round for ever;
- * - such lines in one bridge of MQTT 3.x with `try_private false`: nothing tells the remote broker not
- *   to send back what it got from the bridge, so that each message would come back as a new one;
- * - a bridge to this broker itself, if what it publishes is among what it sends.
+ * - two bridges to the same address, if a message goes out by one, comes in by the other, and under the
+ *   name it then has goes out again: a bridge does not send out what came in by itself, but it does send
+ *   what came in by the other;
+ * - bridges to this broker itself, if what they publish is among what they send or fetch.
  *
+ * One bridge to another broker never is: at worst each message comes back once ({@linkcode echoNotices}).
  * Circles over three brokers and more cannot be seen from here.
  */
 export function selfFeedingMistakes(
@@ -25,10 +25,13 @@ export function selfFeedingMistakes(
   isOwn: (address: BridgeAddress) => boolean = () => false,
 ): Mistake[] {
   const mistakes: Mistake[] = [];
+  const ownBridges = bridges.filter(({ addresses }) => addresses.some(isOwn));
   bridges.forEach((bridge, index) => {
     const own = bridge.addresses.find(isOwn);
-    const lines = own === undefined ? null : circleHere(bridge.topics);
-    if (own !== undefined && lines !== null) {
+    const lines = own === undefined
+      ? undefined
+      : endlessLines(circlesHere(bridge, ownBridges), ownBridges, isOwn);
+    if (own !== undefined && lines !== undefined) {
       mistakes.push({
         ...bridge.place,
         message: `Bridge ${bridge.name} would feed itself, as ${
@@ -37,22 +40,15 @@ export function selfFeedingMistakes(
         hint: "use another address, or prefixes that differ",
       });
     }
-    if (bridge.protocolVersion !== 5 && !bridge.tryPrivate) {
-      const lines = circle(bridge.topics, bridge.topics, bridge.topics);
-      if (lines !== null) {
-        mistakes.push({
-          ...bridge.place,
-          message: `Bridge ${bridge.name} would get back what it sends: ${lines}.`,
-          hint: "use try_private true, bridge_protocol_version mqttv50, or prefixes that differ",
-        });
-      }
-    }
     for (const other of bridges.slice(0, index)) {
       const address = commonAddress(bridge, other);
       if (address === undefined) continue;
-      const lines = circle(bridge.topics, other.topics, bridge.topics) ??
-        circle(other.topics, bridge.topics, other.topics);
-      if (lines === null) continue;
+      const candidates = [
+        ...circles(bridge.topics, other.topics),
+        ...circles(other.topics, bridge.topics),
+      ];
+      const lines = endlessLines(candidates, [other, bridge], isOwn);
+      if (lines === undefined) continue;
       mistakes.push({
         ...bridge.place,
         message:
@@ -65,42 +61,79 @@ export function selfFeedingMistakes(
   return mistakes;
 }
 
-/** The first line by which a message goes out under a name that goes out, in words. */
-function circleHere(topics: readonly BridgeTopic[]): string | null {
-  for (const first of topics) {
-    if (first.direction === "in") continue;
-    const again = topics.some((second) =>
-      second.direction !== "in" &&
-      commonFilter(remoteFilterOf(first), localFilterOf(second)) !== null
-    );
-    if (again) return `${localFilterOf(first)} goes out as ${remoteFilterOf(first)}`;
-  }
-  return null;
+/**
+ * What to tell of bridges by which messages come back: nothing keeps the remote broker from it. It does
+ * not go on, since a bridge does not send out what came in by itself, and Mosquitto does the same.
+ */
+export function echoNotices(
+  bridges: readonly BridgeSettings[],
+): { readonly place: Place; readonly text: string }[] {
+  return bridges.flatMap(({ name, place, topics, ...settings }) => {
+    if (isGuarded(settings)) return [];
+    const [circle] = circles(topics, topics);
+    if (circle === undefined) return [];
+    const text = `Messages of bridge ${name} come back once: ${circle.text}; ` +
+      "with 'try_private true' or 'bridge_protocol_version mqttv50' they do not.";
+    return [{ place, text }];
+  });
 }
 
-/** The first lines by which a message goes out, comes in and would go out again, in words. */
-function circle(
-  out: readonly BridgeTopic[],
-  back: readonly BridgeTopic[],
-  again: readonly BridgeTopic[],
-): string | null {
+/** A way that messages may take, and the names they then have, as a filter. */
+interface Circle {
+  readonly text: string;
+  readonly filter: string;
+}
+
+/** The first of the ways that is endless, in words. */
+function endlessLines(
+  candidates: readonly Circle[],
+  bridges: readonly BridgeSettings[],
+  isOwn: (address: BridgeAddress) => boolean,
+): string | undefined {
+  const trip = new RoundTrip(bridges, isOwn);
+  return candidates.find(({ filter }) => trip.neverEnds(exampleOf(filter)))?.text;
+}
+
+/** Ways by which a message is published here anew. */
+function circlesHere(bridge: BridgeSettings, others: readonly BridgeSettings[]): Circle[] {
+  const topics = others.flatMap((other) => other.topics);
+  return bridge.topics.flatMap((first) => {
+    const found: Circle[] = [];
+    const local = localFilterOf(first), remote = remoteFilterOf(first);
+    for (const second of topics) {
+      for (const filter of [localFilterOf(second), remoteFilterOf(second)]) {
+        const out = first.direction === "in" ? null : commonFilter(remote, filter);
+        if (out !== null) found.push({ text: `${local} goes out as ${remote}`, filter: out });
+        const back = first.direction === "out" ? null : commonFilter(local, filter);
+        if (back !== null) found.push({ text: `${remote} comes in as ${local}`, filter: back });
+      }
+    }
+    return found;
+  });
+}
+
+/** Ways by which a message goes out and comes in. */
+function circles(out: readonly BridgeTopic[], back: readonly BridgeTopic[]): Circle[] {
+  const found: Circle[] = [];
   for (const first of out) {
     if (first.direction === "in") continue;
     for (const second of back) {
       if (second.direction === "out") continue;
       const remote = commonFilter(remoteFilterOf(first), remoteFilterOf(second));
       if (remote === null) continue;
-      const local = exchanged(remote, second.remotePrefix, second.localPrefix);
-      const third = again.find((topic) =>
-        topic.direction !== "in" && commonFilter(local, localFilterOf(topic)) !== null
-      );
-      if (third === undefined) continue;
-      return `${localFilterOf(first)} goes out as ${
+      const filter = exchanged(remote, second.remotePrefix, second.localPrefix);
+      const text = `${localFilterOf(first)} goes out as ${
         remoteFilterOf(first)
-      } and comes in as ${local}`;
+      } and comes in as ${filter}`;
+      found.push({ text, filter });
     }
   }
-  return null;
+  return found;
+}
+
+/** One of the topics that a filter has, like the others: its levels hardly stand in any mapping. */
+function exampleOf(filter: string): string {
+  return filter.replaceAll(/(?<=^|\/)[+#](?=\/|$)/g, "any level");
 }
 
 function commonAddress(one: BridgeSettings, other: BridgeSettings): string | undefined {

@@ -1,4 +1,4 @@
-import { selfFeedingMistakes } from "../bridge/self_feeding.ts";
+import { echoNotices, selfFeedingMistakes } from "../bridge/self_feeding.ts";
 import type { BridgeSettings, BridgeTls } from "../bridge/settings.ts";
 import type { Mistake } from "../mistake.ts";
 import { isLoopback } from "./loopback.ts";
@@ -72,6 +72,11 @@ export function bridgeMistakes(
     bridges.map((one) => bridgeSettings(one, "host")),
     ({ host, port }) => (host === "localhost" || isLoopback(host)) && ports.includes(port),
   );
+}
+
+/** What to tell of bridges that work, but perhaps not as meant. */
+export function bridgeNotices(bridges: readonly BridgeValues[]): ReturnType<typeof echoNotices> {
+  return echoNotices(bridges.map((one) => bridgeSettings(one, "host")));
 }
 
 /** Null: the connection is not encrypted. */

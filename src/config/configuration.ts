@@ -1,6 +1,6 @@
 import type { Check, Notice } from "./check.ts";
 import { placeText } from "../mistake.ts";
-import { bridgeMistakes } from "./bridge_settings.ts";
+import { bridgeMistakes, bridgeNotices } from "./bridge_settings.ts";
 import type { OptionRow, OptionValue } from "./option_row.ts";
 import { camelCase } from "./option_row.ts";
 import {
@@ -91,6 +91,7 @@ export function conclude(
   for (const mistake of bridgeMistakes(bridges, listeners.map(({ port }) => port))) {
     check.mistake(mistake, mistake.message, mistake.hint);
   }
+  for (const { place, text } of bridgeNotices(bridges)) check.notice(place, text);
   const plugins = check.plugins.all;
   const notices = check.notices.map(noticeText);
   const written = check.filledIn.written();

@@ -182,6 +182,19 @@ for (const [text, expected] of CHANGED) {
   });
 }
 
+Deno.test("a bridge whose messages come back is used, and noticed", () => {
+  using files = new Files();
+  const bridge = `${LISTENER}connection c\naddress h\ntopic a both\n`;
+  const messages = (text: string) => files.examine(text).map(({ message }) => message);
+  const [notice] = messages(`${bridge}try_private false\n`)
+    .filter((message) =>
+      message.startsWith("Messages of bridge c come back once: a goes out as a")
+    );
+  assert(notice !== undefined);
+  assert(files.examine(`${bridge}try_private false\n`).every((one) => one.severity !== "mistake"));
+  assert(!messages(bridge).includes(notice));
+});
+
 Deno.test("parts of a level that ACL patterns no longer replace are warned of", () => {
   using files = new Files();
   files.write("acl", "pattern read a-%c/b\n");
