@@ -528,6 +528,8 @@ export class Broker implements Host {
   }
 
   admits(clientId: string): number {
+    // Who has a session may come for what waits there, and so make room.
+    if (this.sessions.get(clientId) === undefined && this.isOutOfMemory) return Reason.ServerBusy;
     return this.sessions.admits(clientId);
   }
 
@@ -622,6 +624,10 @@ export class Broker implements Host {
 
   get isOutOfMemory(): boolean {
     return this.#memory.isExceeded(this.settings.memoryLimit, this.nowMs);
+  }
+
+  makesRoom(publish: Publish, topic: Topic): boolean {
+    return this.#messages.makesRoom(publish, topic);
   }
 
   hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean {

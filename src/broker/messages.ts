@@ -70,6 +70,12 @@ export class Messages {
     return groups.length === 0 && !matches.some(isLasting);
   }
 
+  /** True: it removes what is retained. At QoS 2 it would be kept first, as often as it comes. */
+  makesRoom(publish: Publish, topic: Topic): boolean {
+    return publish.retain && publish.payloadLength === 0 && publish.qos < 2 &&
+      this.#retained.get(topic.name) !== null;
+  }
+
   /** Retains and routes. True: somebody subscribed. */
   route(
     publish: Publish,

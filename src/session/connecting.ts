@@ -103,7 +103,6 @@ function authenticated(
   clientId: string,
   reason: number,
 ) {
-  if (reason === Reason.Success && host.isOutOfMemory) reason = Reason.ServerBusy;
   if (reason === Reason.Success) reason = host.admits(clientId);
   else host.loginFailed(connection.identity!);
   if (reason !== Reason.Success) return refuseConnect(host, connection, refusal(reason));

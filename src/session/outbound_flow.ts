@@ -275,7 +275,12 @@ export class OutboundFlow {
   transmitHeld(entry: Entry): void {
     // Meanwhile the session may have ended or the entry may have gone back to the queue.
     if (this.#window?.entry(entry.packetId) !== entry) return;
-    if (!this.#transmit(entry)) this.pump();
+    // Or it may have expired, or the client may have lost the right to it.
+    if (this.#isExpired(entry) || this.#isForbidden(entry)) {
+      this.#giveUp(entry);
+      this.#host.counters.dropped++;
+    } else if (this.#transmit(entry)) return;
+    this.#goOn();
   }
 
   /** False: the message is too large for the client and done with. */
@@ -296,10 +301,15 @@ export class OutboundFlow {
       return true;
     }
     // [MQTT-3.1.2-25]: too large for this client counts as delivered.
+    this.#giveUp(entry);
+    return false;
+  }
+
+  /** What is in the window is not sent after all. */
+  #giveUp(entry: Entry) {
     this.#window!.delete(entry.packetId);
     this.#inflightBytes -= entry.size;
     this.#forget(entry);
-    return false;
   }
 
   #send(entry: Entry) {
@@ -413,6 +423,11 @@ export class OutboundFlow {
       this.#inflightBytes -= entry.size;
       this.#forget(entry);
     }
+    this.#goOn();
+  }
+
+  /** The window has room again. */
+  #goOn() {
     if (this.#queue !== null) this.pump();
     else this.#session.quotaFreed();
   }

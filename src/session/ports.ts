@@ -266,6 +266,8 @@ export interface Host extends OutboxHost {
   control(publish: Publish, topic: Topic, publisher: Session): void;
   /** More is held for clients than `memory_limit` allows. */
   readonly isOutOfMemory: boolean;
+  /** True: the message removes what is retained. */
+  makesRoom(publish: Publish, topic: Topic): boolean;
   /** False: the message would have to be kept, and there is no room for it. */
   hasRoomFor(publish: Publish, topic: Topic, publisher: Session): boolean;
   /** A lasting copy of a message. */

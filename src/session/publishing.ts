@@ -103,8 +103,7 @@ export function takePublish(host: Host, connection: Connection, publish: Publish
   if (limit > 0 && publish.payloadLength > limit) {
     return refusePublish(host, connection, publish, topic, Reason.PacketTooLarge);
   }
-  // An empty one may be what makes room: it removes what was retained.
-  if (host.isOutOfMemory && publish.payloadLength > 0) {
+  if (host.isOutOfMemory && !host.makesRoom(publish, topic)) {
     return connection.disconnect(Reason.QuotaExceeded, { text: "memory_limit exceeded" });
   }
   const session = connection.session!;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connect, publish, subscribe } from "../support/packets.ts";
+import { ack, connect, publish, subscribe } from "../support/packets.ts";
 import { type FakeClient, World } from "../support/world.ts";
 
 const MEGABYTE = "m".repeat(1_000_000);
@@ -46,7 +46,7 @@ Deno.test("a message beyond memory_limit ends its sender's connection with 0x97"
   assert.deepEqual([last.type, last.reason], ["disconnect", 0x97]);
 });
 
-Deno.test("beyond memory_limit nobody is let in, until there is room again", () => {
+Deno.test("beyond memory_limit nobody new is let in, until there is room again", () => {
   const world = new World({ settings: { memoryLimit: LIMIT, maxQueuedMessages: 0 } });
   sleeper(world).vanish();
   fill(world);
@@ -71,6 +71,31 @@ Deno.test("what is retained counts, and may be removed when nothing else goes", 
   world.advanceMs(300);
   client.publish({ topic: "t/2", payload: MEGABYTE });
   client.expectOpen();
+});
+
+Deno.test("beyond memory_limit a client may come for what waits for it", () => {
+  const world = new World({ settings: { memoryLimit: 10_000 } });
+  sleeper(world).vanish();
+  const publisher = world.connect(5, { clientId: "publisher" });
+  for (let count = 0; count < 20; count++) {
+    publisher.publish({ topic: "t", qos: 1, payload: "m".repeat(1000) });
+  }
+  publisher.expectClosed();
+  const client = world.open(4);
+  client.send(connect(4, { clientId: "sleeper", clean: false }));
+  const [connack, ...messages] = client.receive();
+  assert.equal(connack.reason, 0);
+  for (const { packetId } of messages) client.send(ack("puback", packetId!));
+  world.advanceMs(300);
+  world.connect(5, { clientId: "new" });
+});
+
+Deno.test("messages without a payload count as well", () => {
+  const world = new World({ settings: { memoryLimit: 10_000, maxQueuedMessages: 0 } });
+  sleeper(world).vanish();
+  const client = world.connect(5);
+  for (let count = 0; count < 100; count++) client.publish({ topic: "t", qos: 1, payload: "" });
+  client.expectClosed();
 });
 
 Deno.test("what a client does not read counts", () => {
