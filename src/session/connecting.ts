@@ -173,6 +173,10 @@ function started(
         `(p${connect.version}, c${clean}, k${connect.keepAliveSeconds}${user}).`,
       connection.logDetails("connected"),
     );
+    const { tlsVersion, cipher } = connection.link.peer ?? {};
+    if (tlsVersion !== undefined) {
+      host.log("notice", `Client ${printable(clientId)} negotiated ${tlsVersion} cipher ${cipher}`);
+    }
   }
   host.connectionStarted(connection);
   if (connection.session!.hasOutbound) connection.session!.outbound.pump();

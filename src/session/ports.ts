@@ -89,7 +89,7 @@ export interface Peer {
   /** Subject of the verified client certificate, as RFC 2253 writes it. */
   readonly certificateSubject?: string;
   readonly pskIdentity?: string;
-  /** Such as `TLSv1.3`. */
+  /** Of our own TLS, not that of a proxy: such as `TLSv1.3`. Together with the cipher. */
   readonly tlsVersion?: string;
   readonly cipher?: string;
   readonly viaWebSocket?: boolean;

@@ -226,7 +226,11 @@ export class Listener {
       const proxied = await readProxyHeader(stream, address, proxy);
       stream = proxied.stream;
       address = proxied.address;
-      peer = proxied.info;
+      const { tlsVersion, cipher, ...info } = proxied.info ?? {};
+      if (tlsVersion !== undefined && cipher !== undefined) {
+        this.#note(broker, `Connection from ${address} negotiated ${tlsVersion} cipher ${cipher}`);
+      }
+      peer = proxied.info && info;
     }
     if (secure !== null) {
       const securing = secure(stream, address);
@@ -236,10 +240,6 @@ export class Listener {
       stream = secured.stream;
       arriving.wrap(stream);
       peer = { ...peer, ...secured.info };
-    }
-    if (peer?.tlsVersion !== undefined && peer.cipher !== undefined) {
-      const { tlsVersion, cipher } = peer;
-      this.#note(broker, `Connection from ${address} negotiated ${tlsVersion} cipher ${cipher}`);
     }
     if (http === null) return { stream, address, peer };
     const fault = (error: unknown) => broker.fault(error, "answering an HTTP request");

@@ -39,6 +39,19 @@ Deno.test("a certificate or key takes the place of user name and password", () =
   }
 });
 
+Deno.test("the log says what a client has agreed on with our TLS", () => {
+  for (const version of [4, 5] as const) {
+    const world = new World();
+    const peer = { tlsVersion: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256", certificateName: "a" };
+    arrive(world, "identity", peer, {}, version).expect("connack");
+    const at = world.log.findIndex((line) => line.startsWith("New client connected"));
+    assert.equal(
+      world.log[at + 1],
+      "Client c negotiated TLSv1.3 cipher TLS_AES_128_GCM_SHA256",
+    );
+  }
+});
+
 Deno.test("who has proven no name is refused, whatever the CONNECT says", () => {
   const rows: ["identity" | "subject", Peer | null][] = [
     ["identity", null],
