@@ -111,6 +111,10 @@ const subscriptions: Scenario["scripts"] = {
     send("s", subscribe(5, { filters: [["a/+", 1]] })),
     send("p", pub(5, "a/b", "x", { qos: 2, packetId: 2 })),
   ],
+  "no subscription, to a name with $": [
+    connectAs("s", 5),
+    send("s", unsubscribe(5, { filters: ["$never/+"] })),
+  ],
   "answers": eachVersion((version) => [
     connectAs("s", version),
     send("s", subscribe(version, { filters: [["a", 0], ["b/+/c", 1], ["#", 2], ["a", 2]] })),
