@@ -28,6 +28,13 @@ const ownWillAtTakeOver: KnownRule = {
     theirs.at(-1) === "the end" ? theirs.filter((line) => !/"will \d+"/.test(line)) : theirs,
 };
 
+/** A Will of the end is never sent to who is disconnected then: it is no duplicate later on. */
+const willOfTheEnd: KnownRule = {
+  reason: "2.0.11 takes Wills that it publishes as it ends for sent to those it disconnects.",
+  theirs: withoutDupOfWills,
+  ours: withoutDupOfWills,
+};
+
 const obstacle = whyNoMosquitto();
 
 // So many that the window is never full: 2.0.11 exceeds it.
@@ -85,13 +92,15 @@ function compare(
     ignore: obstacle !== null,
     fn: async () => {
       await using pair = await BrokerPair.start(setting);
-      const rules = [...knownRules, anyOrderOfRetained, ownWillAtTakeOver];
+      const rules = [...knownRules, anyOrderOfRetained, ownWillAtTakeOver, willOfTheEnd];
       const agree = fc.asyncProperty(script, async (steps) => {
         const found = new Comparison(rules).compare(...await pair.run(steps));
         if (found.length === 0) return;
         throw new Error([...steps.map(stepInWords), "", ...found].join("\n"));
       });
-      await fc.assert(agree, { seed: SEED, numRuns: scripts });
+      // With a restart in each, cutting a script down takes too long.
+      const endOnFailure = scripts < SEEDS;
+      await fc.assert(agree, { seed: SEED, numRuns: scripts, endOnFailure });
     },
   });
 }
@@ -116,4 +125,8 @@ function sortRetained(lines: readonly string[]): string[] {
   }
   endRun();
   return sorted;
+}
+
+function withoutDupOfWills(lines: readonly string[]): string[] {
+  return lines.map((line) => line.replace(/("will \d+" .*) dup\b/, "$1"));
 }
