@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { errorText } from "../error_text.ts";
 import type { Mistake } from "../mistake.ts";
+import { utf8Text } from "../wire/utf8.ts";
 
 /** What a file says, and everything that is wrong with it. `value` is of use only without mistakes. */
 export interface Parsed<T> {
@@ -65,13 +66,13 @@ export function* fileLines(
   path: string,
   mistakes: Mistake[],
 ): Generator<FileLine> {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   for (let number = 1; start < bytes.length; number++) {
     const lineFeed = bytes.indexOf(LF, start);
     const end = lineFeed === -1 ? bytes.length : lineFeed;
     if (bytes[start] !== HASH) {
-      const text = decode(decoder, bytes.subarray(start, end));
+      const line = utf8Text(bytes.subarray(start, end));
+      const text = line === null ? null : trimEnd(line);
       if (text === null) {
         mistakes.push({ file: path, line: number, message: "The line is not valid UTF-8." });
       } else if (text.includes("\0")) {
@@ -79,15 +80,6 @@ export function* fileLines(
       } else if (text !== "") yield { number, text };
     }
     start = end + 1;
-  }
-}
-
-function decode(decoder: TextDecoder, bytes: Uint8Array): string | null {
-  try {
-    return trimEnd(decoder.decode(bytes));
-  } catch (error) {
-    if (error instanceof TypeError) return null;
-    throw error;
   }
 }
 

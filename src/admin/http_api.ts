@@ -78,9 +78,10 @@ function credentials(c: Context): { userName?: string; password?: Uint8Array } {
   if (encoded === undefined) return {};
   let bytes: Uint8Array;
   try {
-    bytes = Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
-  } catch {
-    return {};
+    bytes = Uint8Array.fromBase64(encoded);
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
   }
   const colon = bytes.indexOf(0x3a);
   if (colon < 0) return {};

@@ -35,7 +35,8 @@ export function nameInPath(c: Context, before: string, behind = ""): string {
   const encoded = pathname.slice(start + before.length, pathname.length - behind.length);
   try {
     return decodeURIComponent(encoded);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
     throw badRequest("the path is not well-formed percent-encoded UTF-8");
   }
 }
@@ -51,7 +52,8 @@ export async function readBody(c: Context, maximumBytes: number): Promise<Uint8A
   let length = 0;
   const reader = c.req.raw.body?.getReader();
   for (;;) {
-    const next = await reader?.read().catch(() => {
+    const next = await reader?.read().catch((error) => {
+      if (!(error instanceof Error)) throw error;
       throw badRequest("the body broke off");
     });
     if (next === undefined || next.done) return Buffer.concat(chunks);

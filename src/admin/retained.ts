@@ -2,7 +2,7 @@ import type { Context, Hono } from "hono";
 import type { Broker } from "../broker/broker.ts";
 import { decodeProperties } from "../wire/property_list.ts";
 import { literalLevels, matchesFilter } from "../wire/topic_filter.ts";
-import { isTopicFilter } from "../wire/utf8.ts";
+import { isTopicFilter, utf8Text } from "../wire/utf8.ts";
 import { answer, json, RequestError } from "./answers.ts";
 import { changeSafely } from "./changes.ts";
 import type { Listings } from "./listings.ts";
@@ -112,18 +112,9 @@ function wholeMessage(broker: Broker, message: Message) {
   return {
     ...messageView(broker, message),
     payloadBase64: isShown ? payload.toBase64() : null,
-    payloadText: isShown ? textOf(payload) : null,
+    payloadText: isShown ? utf8Text(payload) : null,
     properties: propertiesView(message.publish.forwarded()),
   };
-}
-
-/** Null: it is no UTF-8. */
-function textOf(payload: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
-  } catch {
-    return null;
-  }
 }
 
 /** The payload as it is, of whatever length. */

@@ -1,5 +1,5 @@
 import { errorText } from "../error_text.ts";
-import type { ByteStream } from "../transport/stream_link.ts";
+import { type ByteStream, closeStream } from "../transport/stream_link.ts";
 import type { TlsClientOptions } from "../transport/tls/tls_options.ts";
 import { BoundSocket } from "./bound_socket.ts";
 import type { BridgeAddress, BridgeSettings, BridgeTls } from "./settings.ts";
@@ -50,7 +50,9 @@ export async function reaches(
   try {
     (await dialTcp({ host, port }, settings, signal, () => {})).close();
     return true;
-  } catch {
+  } catch (error) {
+    // Whatever the system says, nobody is there.
+    if (!(error instanceof Error)) throw error;
     return false;
   }
 }
@@ -114,7 +116,7 @@ async function secured(
       context.free();
     }
   } catch (error) {
-    if (!signal.aborted) closeQuietly(raw);
+    if (!signal.aborted) closeStream(raw);
     throw error instanceof DialError ? error : new DialError(await tlsTextOf(error));
   } finally {
     signal.removeEventListener("abort", giveUp);
@@ -152,12 +154,4 @@ async function tlsTextOf(error: unknown): Promise<string> {
 function textOf(error: unknown): string {
   return errorText(error).replace(/ \(os error \d+\)/, "")
     .replace("failed to lookup address information: ", "");
-}
-
-function closeQuietly(stream: ByteStream) {
-  try {
-    stream.close();
-  } catch {
-    // Closed by the handshake before.
-  }
 }

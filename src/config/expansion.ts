@@ -1,3 +1,5 @@
+import { utf8Text } from "../wire/utf8.ts";
+
 /** Where the parts of a value that stand in `${…}` come from. */
 export interface ExpansionSources {
   /** The value of an environment variable. */
@@ -62,11 +64,7 @@ function fromVariable(name: string, sources: ExpansionSources): string | Problem
 function fromFile(path: string, sources: ExpansionSources): string | Problem {
   const bytes = sources.file(path);
   if (bytes === undefined) return { message: `Unable to open file '${path}'.` };
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes).replace(/\r?\n$/, "");
-  } catch {
-    return { message: `The file '${path}' is not valid UTF-8.` };
-  }
+  const text = utf8Text(bytes)?.replace(/^\uFEFF/, "").replace(/\r?\n$/, "");
+  if (text === undefined) return { message: `The file '${path}' is not valid UTF-8.` };
   return /[\r\n]/.test(text) ? { message: `The file '${path}' has more than one line.` } : text;
 }

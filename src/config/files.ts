@@ -1,3 +1,5 @@
+import { utf8Text } from "../wire/utf8.ts";
+
 /** The files a configuration is read from; a test can put others in their place. */
 export interface ConfigurationFiles {
   /** The bytes of a file, or in Mosquitto's words why there are none. */
@@ -70,14 +72,7 @@ export function readLines(bytes: Uint8Array): (string | null)[] {
   return lines;
 }
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 function readLine(bytes: Uint8Array): string | null {
   if (bytes[0] === 0x23) return "#"; // a comment may hold what it likes
-  try {
-    return decoder.decode(bytes).replace(/\r+$/, "");
-  } catch (error) {
-    if (error instanceof TypeError) return null;
-    throw error;
-  }
+  return utf8Text(bytes)?.replace(/\r+$/, "") ?? null;
 }

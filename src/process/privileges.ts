@@ -166,8 +166,9 @@ function opens(open: () => { close(): void }): boolean {
   try {
     open().close();
     return true;
-  } catch {
-    // Whatever the reason, it cannot be used.
+  } catch (error) {
+    // Whatever the system's reason, it cannot be used.
+    if (!(error instanceof Error)) throw error;
     return false;
   }
 }

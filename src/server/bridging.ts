@@ -37,7 +37,8 @@ export class Bridging {
 function nameOfHost(): string {
   try {
     return Deno.hostname();
-  } catch {
-    return "localhost";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return "localhost";
+    throw error;
   }
 }

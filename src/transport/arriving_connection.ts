@@ -1,5 +1,5 @@
 import type { Pending } from "./pending_connections.ts";
-import type { ByteStream, Endpoint, StreamLink } from "./stream_link.ts";
+import { type ByteStream, closeStream, type Endpoint, type StreamLink } from "./stream_link.ts";
 
 /** How long a peer gets to read the last words of a handshake that failed. */
 const FAREWELL_MS = 2000;
@@ -51,7 +51,7 @@ export class ArrivingConnection implements Pending {
   /** A handshake has put a stream around the socket, which holds keys and memory until it is closed. */
   wrap(stream: ByteStream): void {
     this.#stream = stream;
-    if (this.#isClosed) this.#close();
+    if (this.#isClosed) closeStream(this.#stream);
   }
 
   /** The handshakes are done. Whoever serves the connection also looks at its time. */
@@ -75,14 +75,6 @@ export class ArrivingConnection implements Pending {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    this.#close();
-  }
-
-  #close() {
-    try {
-      this.#stream.close();
-    } catch {
-      // Closed by whoever the handshake had handed it to.
-    }
+    closeStream(this.#stream);
   }
 }

@@ -1,6 +1,6 @@
-import type { ByteStream } from "./stream_link.ts";
 import { writeAll } from "./handshake.ts";
 import { HttpError, type HttpRequest } from "./http_request.ts";
+import type { ByteStream } from "./stream_link.ts";
 
 /** Answers a request. What it throws that is no `HttpError` is a defect. */
 export type HttpHandler = (request: Request, remoteAddress: string) => Promise<Response>;
@@ -16,8 +16,9 @@ export function webRequest({ method, target, headers }: HttpRequest): Request {
   try {
     for (const [name, value] of headers) copied.append(name, value);
     return new Request(url, { method, headers: copied });
-  } catch {
+  } catch (error) {
     // Methods and values that `fetch` does not let through.
+    if (!(error instanceof TypeError)) throw error;
     throw new HttpError(400, "Bad Request");
   }
 }

@@ -124,7 +124,9 @@ function hasIpv6(): boolean {
   try {
     Deno.listen({ hostname: "::", port: 0 }).close();
     return true;
-  } catch {
+  } catch (error) {
+    // The system has no IPv6 at all, or none of its addresses; whatever else is wrong, IPv4 tells.
+    if (!(error instanceof Error)) throw error;
     return false;
   }
 }

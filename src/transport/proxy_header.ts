@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { Peer } from "../session/ports.ts";
+import { utf8Text } from "../wire/utf8.ts";
 
 /**
  * The header that a proxy puts before a connection's first byte, as haproxy's proxy-protocol.txt has it:
@@ -134,7 +135,6 @@ function ipv6Text(bytes: Uint8Array): string {
 const TYPE_SSL = 0x20;
 const SUBTYPE_VERSION = 0x21, SUBTYPE_COMMON_NAME = 0x22, SUBTYPE_CIPHER = 0x23;
 const CLIENT_HAS_TLS = 1, CLIENT_HAS_CERTIFICATE = 4;
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 function readTls(
   bytes: Uint8Array,
@@ -182,9 +182,7 @@ function* valuesIn(
 }
 
 function utf8(bytes: Uint8Array, address: string): string {
-  try {
-    return UTF8.decode(bytes);
-  } catch {
-    throw new CorruptProxyHeader(address);
-  }
+  const text = utf8Text(bytes);
+  if (text === null) throw new CorruptProxyHeader(address);
+  return text;
 }

@@ -72,8 +72,9 @@ export class StaticFiles {
     let name: string;
     try {
       name = decodeURIComponent(pathname);
-    } catch {
-      return null;
+    } catch (error) {
+      if (error instanceof URIError) return null;
+      throw error;
     }
     if (name.includes("\0")) return null;
     if (name.endsWith("/")) name += "index.html";

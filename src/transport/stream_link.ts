@@ -1,3 +1,4 @@
+import type { Link, Peer } from "../session/ports.ts";
 import {
   borrowBuffer,
   borrowIdleBuffer,
@@ -7,7 +8,6 @@ import {
   returnIdleBuffer,
 } from "../wire/buffer_pool.ts";
 import type { Outbox } from "../wire/outbox.ts";
-import type { Link, Peer } from "../session/ports.ts";
 
 /** A byte stream in both directions; `Deno.Conn` is one. */
 export interface ByteStream {
@@ -150,11 +150,7 @@ export class StreamLink implements Link {
     clearTimeout(this.#linger);
     this.resume();
     this.#outbox?.discard();
-    try {
-      this.#stream.close();
-    } catch {
-      // Closed by the peer's reset before: there is nothing left to close.
-    }
+    closeStream(this.#stream);
     this.#host.linkClosed(this);
   }
 
@@ -216,4 +212,13 @@ export function isNetworkError(error: unknown): boolean {
     error instanceof Deno.errors.TimedOut || error instanceof Deno.errors.UnexpectedEof ||
     error instanceof Error && "code" in error && typeof error.code === "string" &&
       /^E(HOSTUNREACH|NETUNREACH|NETDOWN|PIPE|CONNRESET|TIMEDOUT)$/.test(error.code);
+}
+
+/** Closes a stream that its peer's reset, or whoever else had it, may have closed before. */
+export function closeStream(stream: Pick<ByteStream, "close">): void {
+  try {
+    stream.close();
+  } catch (error) {
+    if (!isNetworkError(error)) throw error;
+  }
 }

@@ -1,4 +1,5 @@
 /** How a WebSocket frame is cut: RFC 6455, section 5.2. */
+import { utf8Text } from "../wire/utf8.ts";
 
 /** What a frame is. */
 export const Opcode = {
@@ -33,7 +34,6 @@ const CONTROL_PAYLOAD_MAXIMUM = 125;
 const HEADER_MAXIMUM = 14;
 /** From here on unmasking by words pays for looking at the alignment. */
 const WORDS_FROM = 64;
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Takes the frames of a client apart. Payload is a stream of bytes: where frames and messages begin
@@ -218,9 +218,7 @@ function endingOf(payload: Uint8Array): Ending {
   if (payload.length === 1) return refuse("half a close code");
   const code = payload[0] << 8 | payload[1];
   if (!mayBeSent(code)) return refuse(`close code ${code}`);
-  try {
-    UTF8.decode(payload.subarray(2));
-  } catch {
+  if (utf8Text(payload.subarray(2)) === null) {
     return refuse("a close reason that is not UTF-8", CloseCode.InvalidText);
   }
   return { code, mistake: null };

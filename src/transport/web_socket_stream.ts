@@ -1,7 +1,7 @@
 import { borrowBuffer, LARGEST_BUFFER, returnBuffer } from "../wire/buffer_pool.ts";
 import { copyBytes } from "../wire/bytes.ts";
 import { writeAll } from "./handshake.ts";
-import { type ByteStream, TransportError } from "./stream_link.ts";
+import { type ByteStream, isNetworkError, TransportError } from "./stream_link.ts";
 import {
   CloseCode,
   type Ending,
@@ -94,7 +94,12 @@ export class WebSocketStream implements ByteStream {
       // Closing with unread bytes would reset the connection and lose the Close frame.
       while (await this.#stream.read(buffer) !== null);
     };
-    await inTime(drained().catch(() => {}));
+    await inTime(
+      drained().catch((error) => {
+        // Gone before: then there is nobody to be told.
+        if (!isNetworkError(error)) throw error;
+      }),
+    );
     throw new TransportError(mistake);
   }
 

@@ -3,6 +3,8 @@
 /** Levels in a Topic Name or Topic Filter; 200 slashes, as Mosquitto. Keeps every tree walk short. */
 export const TOPIC_LEVELS_MAXIMUM = 201;
 
+/** A byte order mark belongs to the text: without it, two names would become one. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const SLASH = 0x2f, PLUS = 0x2b, HASH = 0x23;
 
 /**
@@ -63,6 +65,16 @@ export function isTopicFilter(filter: string): boolean {
     }
   }
   return true;
+}
+
+/** Bytes as text, all of it; null: they are no well-formed UTF-8. */
+export function utf8Text(bytes: Uint8Array): string | null {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
 }
 
 /** A Topic Name that is already text (embedding, HTTP); the same rules as {@linkcode isTopicName}. */

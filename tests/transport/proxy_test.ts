@@ -179,6 +179,11 @@ Deno.test("v2: the name in a certificate, if the proxy found it good", async () 
   for (const header of [names(7, 0), names(7, 1), names(1, 0)]) {
     await assertTaken({ version }, header, "192.0.2.5:6275", (_, peer) => seen.push(peer));
   }
+  // A byte order mark is part of it: "\ufeffadmin" is not "admin".
+  const marked = v2({ tlvs: tls(7, 0, textTlv(0x22, "\ufeffadmin")) });
+  await assertTaken({ version }, marked, "192.0.2.5:6275", (_, peer) => {
+    assert.deepEqual(peer, { certificateName: "\ufeffadmin" });
+  });
   const named = { certificateName: "sensor 7" };
   assert.deepEqual(seen, [named, named, {}, {}, {}, {}]);
 });

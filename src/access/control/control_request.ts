@@ -45,7 +45,8 @@ export function readRequest(payload: Uint8Array): ControlRequest {
   let request: unknown;
   try {
     request = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
     return failed("Payload not valid JSON");
   }
   const list = isObject(request) ? member(request, "commands") : undefined;

@@ -122,7 +122,8 @@ class Parser {
     let value: unknown;
     try {
       value = JSON.parse(found[0]);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
       throw this.#unexpected("a value");
     }
     this.#at = SCALAR.lastIndex;

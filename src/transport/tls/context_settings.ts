@@ -123,9 +123,10 @@ export function refuseEncryptedKey(side: "server" | "client", keyfile: string): 
   let text: string;
   try {
     text = Deno.readTextFileSync(keyfile);
-  } catch {
+  } catch (error) {
     // OpenSSL says why, in the words that are expected.
-    return;
+    if (error instanceof Error) return;
+    throw error;
   }
   if (!/^(-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)\s*$/m.test(text)) return;
   throw new TlsError(

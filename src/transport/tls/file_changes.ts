@@ -59,7 +59,8 @@ function stateOf(path: string): string {
     const names = [...Deno.readDirSync(target)].map(({ name }) => name).sort();
     return [state, ...names.map((name) => stateOfEntry(`${target}/${name}`))].join("\n");
   } catch (error) {
-    return `${path} ${(error as Error).name}`;
+    if (!(error instanceof Error)) throw error;
+    return `${path} ${error.name}`;
   }
 }
 
@@ -67,8 +68,9 @@ function stateOfEntry(path: string): string {
   try {
     const { ino, size, mtime } = Deno.statSync(path);
     return `${path} ${ino} ${size} ${mtime?.getTime()}`;
-  } catch {
-    return `${path} gone`;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return `${path} ${error.name}`;
   }
 }
 

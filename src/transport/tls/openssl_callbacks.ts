@@ -1,5 +1,13 @@
 import { cString } from "../../system/libc.ts";
-import { bytesAt, DATE_ERRORS, type Openssl, openssl, textAt, writeAt } from "./openssl.ts";
+import {
+  bytesAt,
+  DATE_ERRORS,
+  type Openssl,
+  openssl,
+  takeErrors,
+  textAt,
+  writeAt,
+} from "./openssl.ts";
 
 /** Whoever is asked while a function of OpenSSL runs. */
 export interface Answering {
@@ -25,15 +33,24 @@ const ALPN_CHOSEN = 0, ALPN_NONE = 3;
 
 let answering: Answering | null = null;
 let identity: string | null = null;
+/** What an answer has thrown that is a defect. */
+let defect: { readonly error: unknown } | null = null;
 let made: OpensslCallbacks | null = null;
 
 /**
  * Names who answers until it is set back to null. OpenSSL calls back only from within its own calls,
  * on this thread; nobody may call it again from there.
+ *
+ * @throws what an answer has thrown meanwhile, unless it was about a text that is none
  */
 export function setAnswering(who: Answering | null): void {
   answering = who;
   identity = null;
+  if (defect === null) return;
+  const { error } = defect;
+  defect = null;
+  takeErrors();
+  throw error;
 }
 
 /** The identity whose key was asked for last, since it was said who answers; null: none was. */
@@ -43,7 +60,7 @@ export function askedIdentity(): string | null {
 
 /**
  * The functions OpenSSL calls, one of each kind for the whole process. An exception must not cross
- * the frames of C, so each of them answers "no" instead.
+ * the frames of C, so each of them answers "no" instead, and what is a defect is thrown later.
  */
 export function opensslCallbacks(): OpensslCallbacks {
   return made ??= make(openssl());
@@ -116,7 +133,9 @@ function make({ crypto }: Openssl): OpensslCallbacks {
 function or<T>(refusal: T, answer: () => T): T {
   try {
     return answer();
-  } catch {
+  } catch (error) {
+    // A name that is no UTF-8, or with a NUL in it, is nobody's.
+    if (!(error instanceof TypeError)) defect = { error };
     return refusal;
   }
 }

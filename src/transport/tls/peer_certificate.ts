@@ -1,3 +1,4 @@
+import { utf8Text } from "../../wire/utf8.ts";
 import { bytesAt, NID_COMMON_NAME, openssl, RFC_2253 } from "./openssl.ts";
 import type { PeerCertificate } from "./tls_options.ts";
 
@@ -29,11 +30,7 @@ function commonNameOf(name: Deno.PointerValue): string | null {
   const value = crypto.X509_NAME_ENTRY_get_data(crypto.X509_NAME_get_entry(name, first));
   const bytes = bytesAt(crypto.ASN1_STRING_get0_data(value), crypto.ASN1_STRING_length(value));
   if (bytes.length === 0 || bytes.includes(0)) return null;
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
+  return utf8Text(bytes);
 }
 
 /** What a function writes into a BIO. */

@@ -20,8 +20,9 @@ export function sessionInfo(ssl: Deno.PointerValue, askedIdentity: string | null
 function peersTextAt(pointer: Deno.PointerValue): string | null {
   try {
     return textAt(pointer);
-  } catch {
-    return null;
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { Duplex } from "node:stream";
 import { LARGEST_BUFFER } from "../../wire/buffer_pool.ts";
-import type { ByteStream } from "../stream_link.ts";
+import { type ByteStream, closeStream } from "../stream_link.ts";
 
 /** A byte stream as Node.js wants it. */
 export class StreamDuplex extends Duplex {
@@ -30,11 +30,7 @@ export class StreamDuplex extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    try {
-      this.#stream.close();
-    } catch {
-      // Closed by whoever gave it to us.
-    }
+    closeStream(this.#stream);
     done(error);
   }
 

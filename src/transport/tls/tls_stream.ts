@@ -1,5 +1,5 @@
 import { borrowBuffer, returnBuffer } from "../../wire/buffer_pool.ts";
-import { type ByteStream, TransportError } from "../stream_link.ts";
+import { type ByteStream, closeStream, isNetworkError, TransportError } from "../stream_link.ts";
 import { returnCiphertextBuffer } from "./ciphertext_buffers.ts";
 import type { OpensslContext } from "./openssl_context.ts";
 import type { SecureStream } from "./tls_engine.ts";
@@ -154,11 +154,7 @@ export class TlsStream implements SecureStream {
       void this.#send();
     }
     this.#session.free();
-    try {
-      this.#raw.close();
-    } catch {
-      // Closed by whoever gave it to us, to break off the handshake.
-    }
+    closeStream(this.#raw);
   }
 
   /** Waits until all that is to be sent is written, or cannot be. */
@@ -201,8 +197,9 @@ export class TlsStream implements SecureStream {
       if (this.#sendError !== null || this.#isClosed) return;
       await this.#raw.closeWrite();
       while (await this.#raw.read(buffer) !== null);
-    } catch {
+    } catch (error) {
       // Gone before: then there is nobody to wait for.
+      if (!isNetworkError(error)) throw error;
     } finally {
       clearTimeout(timer);
     }
