@@ -2,6 +2,7 @@ import type { Link, Peer } from "../session/ports.ts";
 import {
   borrowBuffer,
   borrowIdleBuffer,
+  bufferLength,
   IDLE_BUFFER_BYTES,
   LARGEST_BUFFER,
   returnBuffer,
@@ -46,7 +47,7 @@ export interface LinkHost {
   fault(error: unknown, doing: string): void;
 }
 
-/** Reads that would have fitted into the small buffer before the large one is given back. */
+/** Reads that would have fitted into a smaller buffer before the larger one is given back. */
 const QUIET_READS = 8;
 /** How long the peer gets to take what was written last, and to close, before it is cut off. */
 const LINGER_MS = 2000;
@@ -91,7 +92,7 @@ export class StreamLink implements Link {
     // One frame for all: thousands of idle connections wait in here.
     const small = borrowIdleBuffer();
     let large: Uint8Array<ArrayBuffer> | null = null;
-    let quiet = 0;
+    let quiet = 0, longest = 0;
     let ending: string | undefined;
     try {
       for (;;) {
@@ -103,16 +104,24 @@ export class StreamLink implements Link {
         const length = await this.#stream.read(buffer);
         if (length === null || this.#isClosed) break;
         if (!this.#isEnding) endpoint.receive(buffer, length);
-        // A read that fills the small buffer moves the connection to a large one.
-        if (large === null) {
-          if (length === IDLE_BUFFER_BYTES || this.#stream.filled === true) {
-            large = borrowBuffer(LARGEST_BUFFER);
+        // A read that fills its buffer moves the connection to the next larger one, step by step: who
+        // has sent one long packet and falls silent is to hold no more than that took.
+        if (length === buffer.length || this.#stream.filled === true) {
+          quiet = longest = 0;
+          if (buffer.length === LARGEST_BUFFER) continue;
+          if (large !== null) returnBuffer(large);
+          large = borrowBuffer(buffer.length + 1);
+        } else if (large !== null) {
+          longest = Math.max(longest, length);
+          if (++quiet < QUIET_READS) continue;
+          if (longest < IDLE_BUFFER_BYTES) {
+            returnBuffer(large);
+            large = null;
+          } else if (bufferLength(longest + 1) < large.length) {
+            returnBuffer(large);
+            large = borrowBuffer(longest + 1);
           }
-        } else if (length > IDLE_BUFFER_BYTES) quiet = 0;
-        else if (++quiet === QUIET_READS) {
-          returnBuffer(large);
-          large = null;
-          quiet = 0;
+          quiet = longest = 0;
         }
       }
     } catch (error) {

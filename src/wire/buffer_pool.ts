@@ -19,6 +19,14 @@ export function borrowBuffer(length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(length);
 }
 
+/** The length of the buffer that `borrowBuffer` hands out. */
+export function bufferLength(length: number): number {
+  for (let index = 0; index < BUFFER_SIZES.length; index++) {
+    if (length <= BUFFER_SIZES[index]) return BUFFER_SIZES[index];
+  }
+  return length;
+}
+
 /** Gives a buffer back. It must not be used afterwards. */
 export function returnBuffer(buffer: Uint8Array<ArrayBuffer>): void {
   const index = (BUFFER_SIZES as readonly number[]).indexOf(buffer.length);
