@@ -1,83 +1,54 @@
 import assert from "node:assert/strict";
+import type { ChangingRights } from "./changing_rights.ts";
+import { GroupDebts } from "./group_debts.ts";
+import { type Message, type MessageOptions, newMessage } from "./message.ts";
+import { filterMatches, PromisedSession } from "./promised_session.ts";
 
-/** A message as its publisher knows it. Moments count events, so that no two are the same. */
-export interface Message {
-  /** What its payload says. */
+/** A PUBLISH that came to a client's application. */
+export interface Delivered {
   readonly id: string;
-  readonly publisher: string;
   readonly topic: string;
   readonly qos: number;
   readonly retain: boolean;
-  /** It removes the retained message. */
-  readonly empty: boolean;
-  /** It may be dropped when its time has passed. */
-  readonly expires: boolean;
-  /** Grows with each message of a publisher. */
-  readonly sequence: number;
-  readonly sentAt: number;
-  /** From here on it may have been routed: PUBREL at QoS 2; Infinity: not yet. */
-  routedFrom: number;
-  /** After this moment it is routed no more. */
-  doneAt: number;
-  /** The broker has said that it has it. */
-  acknowledged: boolean;
-  /** It may overtake others: the broker may have refused it, without a word in MQTT 3. */
-  unordered: boolean;
-  /** A Will whose client said goodbye. */
-  cancelled: boolean;
+  readonly identifiers: readonly number[];
 }
 
-interface Asked {
-  readonly filter: string;
-  readonly from: number;
-  /** When its end was acknowledged. */
-  until: number;
-}
-
-/** What a session was promised, as far as its client can know. */
-export class PromisedSession {
-  readonly client: string;
-  readonly since: number;
-  /** Subscriptions that were acknowledged, and nothing else was asked since. */
-  readonly acknowledged = new Map<string, { qos: number; at: number }>();
-  /** Every subscription asked for. */
-  readonly asked: Asked[] = [];
-  /** Messages it has to get. */
-  readonly owed = new Set<Message>();
-  readonly seen = new Set<Message>();
-  readonly seenAtQos2 = new Map<Message, number>();
-  readonly newest = new Map<string, number>();
-  /** A QoS 2 message was refused when it came again; after a crash its first copy may be back. */
-  hasRefused = false;
-  /** False: the client has thrown away what it knew of identifiers, though the session may live on. */
-  isExact = true;
-
-  constructor(client: string, since: number) {
-    this.client = client;
-    this.since = since;
-  }
-
-  /** The session may end, or may have ended: nothing is promised any more. */
-  weaken(): void {
-    this.acknowledged.clear();
-    this.owed.clear();
-    this.isExact = false;
-    for (const asked of this.asked) asked.until = Infinity;
-  }
+/** What of the world changes what is promised. */
+export interface LedgerOptions {
+  readonly rights?: ChangingRights | null;
+  /** Copies that overlapping subscriptions bring. "either": it changes. */
+  readonly copies?: "one" | "each" | "either";
+  /** A client takes no such message: it may be too large. */
+  readonly mayBeTooLarge?: (client: string, message: Message) => boolean;
 }
 
 /** All that was sent, promised and received; says when a promise was broken. */
 export class Ledger {
   readonly sessions = new Map<string, PromisedSession>();
+  readonly #options: LedgerOptions;
   readonly #messages = new Map<string, Message>();
   readonly #sequences = new Map<string, number>();
+  readonly #groups = new GroupDebts();
   /** Wills that are owed unless the broker crashes before it has kept them. */
   #tentative: [session: PromisedSession, will: Message][] = [];
   #now = 0;
   /** Told of every event, to see what led to a failure. */
   note: (line: string) => void = () => {};
   /** How much was checked; a simulation in which nothing happens proves nothing. */
-  readonly counts = { acknowledged: 0, owed: 0, delivered: 0, exactlyOnce: 0, repeated: 0 };
+  readonly counts = {
+    acknowledged: 0,
+    owed: 0,
+    delivered: 0,
+    exactlyOnce: 0,
+    repeated: 0,
+    dropped: 0,
+    groups: 0,
+    identified: 0,
+  };
+
+  constructor(options: LedgerOptions = {}) {
+    this.#options = options;
+  }
 
   /** The moment of a new event. */
   moment(): number {
@@ -85,37 +56,21 @@ export class Ledger {
   }
 
   newSession(client: string): PromisedSession {
-    const session = new PromisedSession(client, this.moment());
+    const session = new PromisedSession(client, this.moment(), this.sessions.get(client) ?? null);
     this.sessions.set(client, session);
     return session;
   }
 
-  newMessage(
-    publisher: string,
-    topic: string,
-    options: { qos: number; retain?: boolean; empty?: boolean; expires?: boolean },
-  ): Message {
+  newMessage(publisher: string, topic: string, options: MessageOptions): Message {
     const sequence = (this.#sequences.get(publisher) ?? 0) + 1;
     this.#sequences.set(publisher, sequence);
-    const sentAt = this.moment();
-    const message: Message = {
-      id: `${publisher} ${sequence}`,
-      publisher,
-      topic,
-      qos: options.qos,
-      retain: options.retain ?? false,
-      empty: options.empty ?? false,
-      expires: options.expires ?? false,
-      sequence,
-      sentAt,
-      routedFrom: options.qos === 2 ? Infinity : sentAt,
-      doneAt: Infinity,
-      acknowledged: false,
-      unordered: false,
-      cancelled: false,
-    };
+    const message = newMessage(publisher, topic, sequence, this.moment(), options);
     this.#messages.set(message.id, message);
     return message;
+  }
+
+  message(id: string): Message | undefined {
+    return this.#messages.get(id);
   }
 
   /** The broker has taken the message: from now on it owes it to all who subscribed before. */
@@ -125,17 +80,34 @@ export class Ledger {
     this.counts.acknowledged++;
     if (message.expires || message.empty) return;
     for (const session of this.#subscribersOf(message)) this.#owe(session, message);
+    this.#groups.add(
+      message,
+      [...this.sessions.values()],
+      (session) => !this.#mayHave(session, message),
+    );
   }
 
   /** A Will is to be published now, at once. */
-  willDue(message: Message): void {
-    message.routedFrom = this.moment();
-    if (message.qos === 0) return;
-    for (const session of this.#subscribersOf(message)) this.#tentative.push([session, message]);
+  willDue(will: Message): void {
+    if (!(this.#options.rights?.mayWrite(will.client, will.topic) ?? true)) {
+      will.cancelled = true;
+      return;
+    }
+    will.routedFrom = this.moment();
+    if (will.qos === 0) return;
+    for (const session of this.#subscribersOf(will)) this.#tentative.push([session, will]);
   }
 
-  crashed(): void {
+  /** The process has died; what was promised after `safe` may be lost with it. */
+  crashed(safe = Infinity): void {
     this.#tentative = [];
+    if (safe === Infinity) return;
+    this.#groups.clear();
+    const now = this.moment();
+    for (const session of this.sessions.values()) session.rollBack(safe, now);
+    for (const message of this.#messages.values()) {
+      if (message.doneAt > safe) message.acknowledged = false;
+    }
   }
 
   /** Everything the broker has is safe. */
@@ -147,16 +119,51 @@ export class Ledger {
     this.#tentative = [];
   }
 
+  /** The broker says that a limit has kept the message from the client. */
+  dropped(client: string, message: Message): void {
+    this.counts.dropped++;
+    this.sessions.get(client)?.excuse(message);
+  }
+
+  /** The client may not read messages of that topic any more: what waits for it does not come. */
+  denied(client: string, topic: string): void {
+    const session = this.sessions.get(client);
+    for (const message of [...session?.owed.keys() ?? []]) {
+      if (message.topic === topic) session!.excuse(message);
+    }
+  }
+
   #owe(session: PromisedSession, message: Message) {
-    if (session.seen.has(message)) return;
-    session.owed.add(message);
+    if (session.seen.has(message) || !this.#mayHave(session, message)) return;
+    const identifiers = this.#options.copies === "each"
+      ? this.#identifiersFor(session, message)
+      : [];
+    session.owed.set(message, new Set(identifiers.length > 0 ? identifiers : [0]));
     this.counts.owed++;
+  }
+
+  /** Neither a limit nor missing rights can have kept the message from the session. */
+  #mayHave(session: PromisedSession, message: Message): boolean {
+    const { rights, mayBeTooLarge } = this.#options;
+    if (session.excused.has(message) || mayBeTooLarge?.(session.client, message)) return false;
+    const unreadableUntil = rights?.unreadableUntil(session.client, message.topic) ?? 0;
+    return unreadableUntil === 0 || unreadableUntil < message.sentAt;
+  }
+
+  /** By which Subscription Identifiers a copy is due. */
+  #identifiersFor(session: PromisedSession, message: Message): number[] {
+    const granted = [...session.acknowledged].filter(([filter, { qos, at, noLocal }]) =>
+      qos > 0 && at <= message.routedFrom && !filter.startsWith("$share/") &&
+      !(noLocal && message.client === session.client) && filterMatches(filter, message.topic)
+    );
+    return granted.map(([, { identifier }]) => identifier).filter((identifier) => identifier > 0);
   }
 
   *#subscribersOf(message: Message): Generator<PromisedSession> {
     for (const session of this.sessions.values()) {
-      for (const [filter, { qos, at }] of session.acknowledged) {
+      for (const [filter, { qos, at, noLocal }] of session.acknowledged) {
         if (qos === 0 || at > message.routedFrom || filter.startsWith("$share/")) continue;
+        if (noLocal && message.client === session.client) continue;
         if (filterMatches(filter, message.topic)) {
           yield session;
           break;
@@ -166,41 +173,82 @@ export class Ledger {
   }
 
   /** A client's application has got a message. */
-  delivered(
-    session: PromisedSession,
-    packet: { id: string; topic: string; qos: number; retain: boolean },
-  ): void {
+  delivered(session: PromisedSession, packet: Delivered): void {
     const message = this.#messages.get(packet.id);
     assert.ok(message, `${session.client} got "${packet.id}", which nobody published`);
     assert.equal(packet.topic, message.topic, `"${message.id}" came under another topic`);
     const who = `${session.client} got "${message.id}" of ${message.topic}`;
     this.counts.delivered++;
-    assert.ok(!message.cancelled, `${who}, the Will of a client that said goodbye`);
-    if (packet.retain) {
-      // A copy that was retained: it comes whenever a subscription is made.
-      const asked = session.asked.some(({ filter }) => filterMatches(filter, message.topic));
-      assert.ok(asked, `${who} and never subscribed to it`);
-      return;
-    }
-    assert.ok(message.doneAt > session.since, `${who}, which its session, now ended, was sent`);
-    const asked = session.asked.some(({ filter, from, until }) =>
-      from <= message.doneAt && until >= message.sentAt && filterMatches(filter, message.topic)
+    assert.ok(!message.cancelled, `${who}, a Will that was not to be sent`);
+    assert.ok(message.wasAllowed, `${who}, which was not allowed to be published`);
+    if (packet.retain) return this.#retainedCopy(session, message, packet, who);
+    const isHaunted = message.sentAt < session.hauntedUntil;
+    assert.ok(
+      isHaunted || message.doneAt > session.since,
+      `${who}, which its session, now ended, was sent`,
     );
-    assert.ok(asked, `${who} without a subscription`);
+    const reasons = session.reasonsFor(message);
+    assert.ok(isHaunted || reasons.length > 0, `${who} without a subscription`);
+    if (!isHaunted) this.#assertIdentifiers(session, message, packet, who);
     if (packet.qos === 2) this.#atQos2(session, message, who);
-    session.owed.delete(message);
+    session.paid(message, packet.identifiers);
     if (session.seen.has(message)) {
       this.counts.repeated++;
       return;
     }
     session.seen.add(message);
+    if (!isHaunted) this.#assertOrder(session, message, packet, who);
+  }
+
+  /** A copy that was retained comes whenever a subscription is made. */
+  #retainedCopy(session: PromisedSession, message: Message, packet: Delivered, who: string) {
+    const reasons = session.asked.filter(({ filter }) => filterMatches(filter, message.topic));
+    const isHaunted = message.sentAt < session.hauntedUntil;
+    assert.ok(isHaunted || reasons.length > 0, `${who} and never subscribed to it`);
+    if (isHaunted) return;
+    assert.ok(packet.identifiers.length < 2, `${who}, retained, by several subscriptions`);
+    const [identifier = 0] = packet.identifiers;
+    const isKnown = reasons.some((reason) => reason.identifier === identifier);
+    assert.ok(isKnown, `${who}, retained, with a foreign identifier ${identifier}`);
+  }
+
+  /** [MQTT-3.3.4-3], [MQTT-3.3.4-4]: the identifiers of the subscriptions that match, and no others. */
+  #assertIdentifiers(
+    session: PromisedSession,
+    message: Message,
+    { identifiers }: Delivered,
+    who: string,
+  ) {
+    const matching = session.asked.filter(({ filter }) => filterMatches(filter, message.topic));
+    for (const identifier of identifiers) {
+      const isKnown = matching.some((reason) => reason.identifier === identifier);
+      assert.ok(isKnown, `${who} with a foreign identifier ${identifier}`);
+    }
+    const { copies = "one" } = this.#options;
+    const isOne = copies !== "each" || identifiers.length < 2;
+    assert.ok(isOne, `${who} in one copy for several subscriptions`);
+    // Which of several subscriptions count when one of them is No Local is nobody's promise.
+    const isMixed = message.client === session.client && matching.some(({ noLocal }) => noLocal);
+    if (copies !== "one" || isMixed || !session.isCertainOf(message)) return;
+    const expected = matching.map(({ identifier }) => identifier).filter((one) => one > 0);
+    if (expected.length > 0) this.counts.identified++;
+    assert.deepEqual(
+      [...identifiers].sort((a, b) => a - b),
+      expected.sort((a, b) => a - b),
+      `${who}: its identifiers`,
+    );
+  }
+
+  #assertOrder(session: PromisedSession, message: Message, { qos }: Delivered, who: string) {
     // What is sent again may come for the first time to who subscribed after the first time, in a
-    // group to another member, at QoS 0 to who was away.
-    if (message.topic.startsWith("s/") || packet.qos < message.qos && packet.qos === 0) return;
+    // group to another member, at QoS 0 to who was away, to whom a limit or his rights kept it from.
+    if (isShared(message) || qos < message.qos && qos === 0) return;
+    const unreadableUntil = this.#options.rights?.unreadableUntil(session.client, message.topic);
+    if (session.excused.has(message) || (unreadableUntil ?? 0) > message.sentAt) return;
     // One that has expired in the queue comes late, when it is published again.
-    if (message.unordered || message.expires || !wasOwed(session, message, packet.qos)) return;
+    if (message.unordered || message.expires || !session.wasOwed(message, qos)) return;
     // [MQTT-4.6.0-5]: what comes for the first time comes in order, for each topic and QoS.
-    const stream = `${message.publisher}|${message.topic}|${message.qos}|${packet.qos}`;
+    const stream = `${message.publisher}|${message.topic}|${message.qos}|${qos}`;
     const newest = session.newest.get(stream) ?? 0;
     assert.ok(message.sequence > newest, `${who} after "${message.publisher} ${newest}"`);
     session.newest.set(stream, message.sequence);
@@ -208,15 +256,18 @@ export class Ledger {
 
   #atQos2(session: PromisedSession, message: Message, who: string) {
     // A Shared Subscription and another one bring a copy each.
-    const isShared = message.topic.startsWith("s/");
-    if (!session.isExact || isShared && !onlyByGroup(session, message)) return;
-    const before = session.seenAtQos2.get(message) ?? 0;
-    assert.equal(before, 0, `${who} twice at QoS 2`);
-    session.seenAtQos2.set(message, 1);
+    const shared = isShared(message);
+    if (!session.isExact || shared && !session.isOnlyInGroup(message)) return;
+    const count = (session.seenAtQos2.get(message) ?? 0) + 1;
+    session.seenAtQos2.set(message, count);
+    const isOne = shared || (this.#options.copies ?? "one") === "one";
+    const filters = new Set(session.reasonsFor(message).map(({ filter }) => filter));
+    const allowed = isOne ? 1 : filters.size;
+    assert.ok(count <= allowed, `${who} ${count === 2 ? "twice" : `${count} times`} at QoS 2`);
     this.counts.exactlyOnce++;
-    if (!isShared) return;
+    if (!shared) return;
     for (const other of this.sessions.values()) {
-      if (other === session || !other.isExact || !onlyByGroup(other, message)) continue;
+      if (other === session || !other.isExact || !other.isOnlyInGroup(message)) continue;
       const both = other.seenAtQos2.has(message);
       assert.ok(!both, `${who}, and so did ${other.client} of the same group`);
     }
@@ -225,18 +276,21 @@ export class Ledger {
   /** Nothing is on its way any more: every promise must have been kept. */
   assertPaid(): void {
     for (const session of this.sessions.values()) {
-      const [missing] = session.owed;
+      const [missing] = session.owed.keys();
       if (missing === undefined) continue;
       assert.fail(
         `${session.client} never got "${missing.id}" of ${missing.topic} ` +
           `(QoS ${missing.qos}), nor ${session.owed.size - 1} others`,
       );
     }
+    this.counts.groups += this.#groups.assertPaid(this.sessions);
   }
 
   /** The retained message of a topic: the last acknowledged one, or one that may have come later. */
-  assertRetained(topic: string, payload: string | undefined): void {
-    const sent = [...this.#messages.values()].filter((one) => one.retain && one.topic === topic);
+  assertRetained(topic: string, id: string | undefined): void {
+    const sent = [...this.#messages.values()].filter((one) =>
+      one.retain && one.topic === topic && one.wasAllowed
+    );
     const newestSure = Math.max(
       0,
       ...sent.filter((one) => one.acknowledged).map((one) =>
@@ -247,35 +301,13 @@ export class Ledger {
       .map((one) => one.empty ? undefined : one.id);
     if (newestSure === 0) possible.push(undefined);
     assert.ok(
-      possible.includes(payload),
-      `"${payload}" is retained for ${topic}; it should be one of: ${possible.join(", ")}`,
+      possible.includes(id),
+      `"${id}" is retained for ${topic}; it should be one of: ${possible.join(", ")}`,
     );
   }
 }
 
-/** The session can have got the message by a Shared Subscription only. */
-function onlyByGroup(session: PromisedSession, message: Message): boolean {
-  return session.asked.every(({ filter }) =>
-    filter.startsWith("$share/") || !filterMatches(filter, message.topic)
-  );
-}
-
-/** The session had a subscription of that QoS, and knew it, when the message was sent first. */
-function wasOwed(session: PromisedSession, message: Message, wantedQos: number): boolean {
-  return [...session.acknowledged].some(([filter, { qos, at }]) =>
-    qos >= wantedQos && at <= message.sentAt && filterMatches(filter, message.topic)
-  );
-}
-
-/** Section 4.7 in its simplest form, for filters that are valid. */
-export function filterMatches(filter: string, topic: string): boolean {
-  if (filter.startsWith("$share/")) filter = filter.split("/").slice(2).join("/");
-  const filterLevels = filter.split("/"), topicLevels = topic.split("/");
-  if (topic.startsWith("$") && /^[+#]/.test(filter)) return false;
-  for (let index = 0; index < filterLevels.length; index++) {
-    if (filterLevels[index] === "#") return topicLevels.length >= index;
-    if (index >= topicLevels.length) return false;
-    if (filterLevels[index] !== "+" && filterLevels[index] !== topicLevels[index]) return false;
-  }
-  return filterLevels.length === topicLevels.length;
+/** Its topic is the one of the groups. */
+function isShared({ topic }: Message): boolean {
+  return /(^|\/)s\//.test(topic);
 }

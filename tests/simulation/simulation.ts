@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
+import type { ListenerSettings, Settings } from "../../src/session/ports.ts";
 import type { Durability } from "../../src/store/journal.ts";
 import type { RecordChange, Store } from "../../src/store/store.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
-import { World } from "../support/world.ts";
+import { defaultListener, defaultSettings, World } from "../support/world.ts";
+import { BrokerWatch } from "./broker_watch.ts";
 import { Chance } from "./chance.ts";
-import { type ConnectOptions, HonestClient } from "./honest_client.ts";
+import { ChangingRights } from "./changing_rights.ts";
+import { Choices, MOUNT_POINT } from "./choices.ts";
+import { chooseDimensions, type Dimensions, PLAIN } from "./dimensions.ts";
+import { HonestClient } from "./honest_client.ts";
 import { Ledger } from "./ledger.ts";
+import { idIn, type Message } from "./message.ts";
 import { assertSame, readStore } from "./store_check.ts";
+import { WireNames } from "./wire_names.ts";
 
 /** The store the simulated process works on, with the controls of a `FaultyStore`. */
 export interface SimulatedStore extends Store {
@@ -20,69 +27,131 @@ export interface SimulatedStore extends Store {
 /** What may be otherwise than it should, to see that it is noticed. */
 export interface SimulationOptions {
   readonly store?: SimulatedStore;
+  /** Of the broker; everybody else believes in that of the dimensions. */
   readonly durability?: Durability;
+  /** In place of those by chance, upon a plain world. */
+  readonly dimensions?: Partial<Dimensions>;
+  /** Breaks a broker that has just started. */
+  readonly defect?: (world: World) => void;
 }
 
-const NEVER = 0xffff_ffff;
-const PLAIN_TOPICS = ["a", "a/b", "a/b/c", "b", "b/a", "$a/b"];
-const RETAINED_TOPICS = ["r/1", "r/2", "r/1/2"];
-const FILTERS = [
-  "a",
-  "a/b",
-  "a/#",
-  "a/+",
-  "+",
-  "+/b",
-  "#",
-  "b/#",
-  "r/#",
-  "r/+",
-  "r/1",
-  "w/+",
-  "$a/#",
-];
-const SHARED_FILTER = "$share/g/s/#";
 /** A commit is rejected twice at most in a row: the third time the broker ends itself, as it should. */
 const REJECTIONS_MAXIMUM = 2;
+const AUTOSAVE_SECONDS = 5;
+/** A tick, and as long as time passes here without a commit coming to its end. */
+const COMMIT_MS = 1200;
 
 /**
  * Honest clients, a broker, a store with faults, and crashes, all by chance of one seed. Every broken
  * promise is an assertion that fails.
  */
 export class Simulation {
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
+  readonly dimensions: Dimensions;
   crashes = 0;
   world: World;
   store: SimulatedStore;
   readonly #chance: Chance;
-  readonly #durability: Durability;
+  readonly #options: SimulationOptions;
+  readonly #choices: Choices;
+  readonly #rights: ChangingRights | null;
   readonly #clients: HonestClient[] = [];
+  readonly #mounted: ListenerSettings = { ...defaultListener, number: 1, mountPoint: MOUNT_POINT };
+  #settings: Settings;
+  #watch!: BrokerWatch;
   #rejections = 0;
+  /** What was when: at that time on the wall clock nothing later than that moment was promised. */
+  #history: [wallMs: number, moment: number][] = [];
 
   constructor(seed: number, options: SimulationOptions = {}) {
-    this.#chance = new Chance(seed);
-    this.#durability = options.durability ?? "sync";
+    const chance = this.#chance = new Chance(seed);
+    this.#options = options;
+    const chosen = chooseDimensions(new Chance(seed * 7 + 1));
+    const dimensions = this.dimensions = options.dimensions === undefined
+      ? chosen
+      : { ...PLAIN, ...options.dimensions };
+    this.#rights = dimensions.rights
+      ? new ChangingRights(chance.pick(["remembered", "each time", "later"]))
+      : null;
+    this.ledger = new Ledger({
+      rights: this.#rights,
+      copies: dimensions.reconfigures ? "either" : dimensions.duplicates ? "each" : "one",
+      mayBeTooLarge: (client, message) => this.#mayBeTooLarge(client, message),
+    });
+    this.#choices = new Choices(chance, dimensions, this.ledger);
+    this.#settings = settingsOf(dimensions);
     this.store = options.store ?? new FaultyStore();
     this.world = this.#start(1_000_000, Date.UTC(2026, 0, 1));
-    const versions = [3, 4, 5, 5] as const;
+    const versions = dimensions.aliases || dimensions.expiry || dimensions.identifiers
+      ? [4, 5, 5, 5] as const
+      : [3, 4, 5, 5] as const;
     for (let index = 0; index < 6; index++) {
-      const version = this.#chance.pick(versions);
-      this.#clients.push(new HonestClient(this.ledger, `c${index}`, version));
+      this.#clients.push(this.#newClient(`c${index}`, chance.pick(versions)));
     }
   }
 
+  #newClient(name: string, version: 3 | 4 | 5): HonestClient {
+    const chance = this.#chance, { dimensions } = this;
+    const mountPoint = dimensions.mountPoint && chance.percent(40) ? MOUNT_POINT : "";
+    const isSmall = dimensions.packetSizes && version === 5 && chance.percent(50);
+    const aliases = version === 5 && dimensions.aliases ? 4 : 0;
+    return new HonestClient({
+      ledger: this.ledger,
+      name,
+      version,
+      rights: this.#rights,
+      settings: () => this.#settings,
+      mountPoint,
+      maximumPacketSize: isSmall ? 60 + chance.below(60) : Infinity,
+      names: (heard) => new WireNames(mountPoint, chance, aliases, heard),
+      mayBeThrownOut: dimensions.memoryLimit > 0,
+    });
+  }
+
+  /** Fixed header, topic and identifier, and whatever properties there may be. */
+  #mayBeTooLarge(client: string, { topic, id, padding }: Message): boolean {
+    const { maximumPacketSize } = this.#client(client).parts;
+    return 40 + topic.length + id.length + padding > maximumPacketSize;
+  }
+
+  #client(name: string): HonestClient {
+    return this.#clients.find((client) => client.name === name)!;
+  }
+
   #start(startMs: number, wallMs: number): World {
+    const { rights, reconfigures } = this.dimensions;
+    this.#watch = new BrokerWatch(
+      this.ledger,
+      this.#rights,
+      () => this.#settings,
+      !reconfigures,
+    );
     const world = new World({
       store: this.store,
-      durability: this.#durability,
+      durability: this.#options.durability ?? this.dimensions.durability,
+      autosaveSeconds: AUTOSAVE_SECONDS,
       startMs,
       wallMs,
-      // Small enough that stuck clients are noticed; queues without limits, so that nothing may be lost.
-      settings: { maxQueuedMessages: 0, maxUnsentBytes: 3000 },
+      settings: this.#settings,
+      observer: this.#watch.observer,
+      access: rights ? this.#rights!.access() : undefined,
     });
+    this.#watch.attach(world.broker);
+    this.#options.defect?.(world);
     // In some worlds a later turn is long in coming, so that much happens to a batch that waits for it.
     world.holdsNextTurns = this.#chance.percent(50);
     return world;
+  }
+
+  /** What was promised in the last moments before a crash may be lost. */
+  get #isLossy(): boolean {
+    return this.dimensions.durability !== "sync";
+  }
+
+  get #lossMs(): number {
+    const { durability } = this.dimensions;
+    if (durability === "sync") return 0;
+    return COMMIT_MS + (durability === "autosave" ? AUTOSAVE_SECONDS * 1000 : 0);
   }
 
   /** Some steps by chance, then quiet, then a restart; all promises are looked at. */
@@ -94,7 +163,7 @@ export class Simulation {
     }
     this.world.holdsNextTurns = false;
     await this.#becomeQuiet();
-    this.#assertQuiet();
+    await this.#assertQuiet();
     await this.#crash();
     assertSame(this.world.broker, this.store);
   }
@@ -103,11 +172,16 @@ export class Simulation {
   #look() {
     const defect = this.world.log.find((line) => line.includes("a defect"));
     assert.equal(this.world.broker.counters.faults, 0, defect ?? "a defect");
-    for (const client of this.#clients) client.drain();
+    this.#watch.look();
+    for (const client of this.#clients) {
+      client.drain();
+      client.look(this.world.wallMs);
+    }
+    if (this.#isLossy) this.#history.push([this.world.wallMs, this.ledger.moment()]);
   }
 
   async #step() {
-    const chance = this.#chance;
+    const chance = this.#chance, { dimensions } = this;
     const client = chance.pick(this.#clients);
     const act = chance.weighted<() => void | Promise<void>>([
       [25, () => this.#connect(client)],
@@ -116,86 +190,52 @@ export class Simulation {
         () =>
           void (client.state === "connected" && client.disconnect(this.world, chance.percent(10))),
       ],
-      [3, () => void (client.state === "connected" && client.vanish(this.world))],
+      [
+        dimensions.wills ? 8 : 3,
+        () => void (client.state === "connected" && client.vanish(this.world)),
+      ],
       [12, () => this.#subscribe(client)],
-      [3, () => this.#unsubscribe(client)],
+      [dimensions.groups ? 8 : 3, () => this.#unsubscribe(client)],
       [30, () => this.#publish(client)],
       [30, () => client.handle(1 + chance.below(8))],
       [20, () => void (client.fake !== null && client.acknowledge(1 + chance.below(8)))],
       [3, () => void (client.fake !== null && (client.fake.isStuck = true))],
-      [4, () => client.fake?.unstick()],
+      [4, () => client.unstick()],
       [25, () => this.world.runNextTurns()],
       [40, () => this.#settleStore()],
-      [2, () => this.#rejectCommit()],
+      [this.#isLossy ? 0 : 2, () => this.#rejectCommit()],
       [8, () => this.#timePasses()],
       [1, () => this.#crash()],
+      [dimensions.rights ? 6 : 0, () => this.#changeRights(client)],
+      [dimensions.reconfigures ? 3 : 0, () => this.#reconfigure()],
     ]);
     await act();
+    if (this.#isLossy) await this.#settleAll();
   }
 
   #connect(client: HonestClient) {
     const chance = this.#chance;
-    if (client.state !== "away" && !chance.percent(10)) return;
-    client.connect(this.world, this.#connectOptions(client));
+    if (client.state !== "away" && !chance.percent(this.dimensions.wills ? 30 : 10)) return;
+    client.connect(this.world, this.#listenerOf(client), this.#choices.connect(client));
   }
 
-  #connectOptions(client: HonestClient): ConnectOptions {
-    const chance = this.#chance;
-    const clean = chance.percent(12);
-    const mqtt5 = client.version === 5;
-    const expirySeconds = mqtt5
-      ? chance.weighted([[70, NEVER], [15, 3600], [10, 20], [5, 0]])
-      : clean
-      ? 0
-      : NEVER;
-    const hasWill = chance.percent(30);
-    return {
-      clean,
-      expirySeconds,
-      receiveMaximum: mqtt5 ? chance.weighted([[2, 1], [3, 4], [3, 0xffff]]) : 0xffff,
-      will: hasWill
-        ? this.ledger.newMessage(`will of ${client.name}`, `w/${client.name}`, {
-          qos: chance.below(3),
-        })
-        : null,
-      willDelaySeconds: mqtt5 && chance.percent(40) ? 5 : 0,
-    };
+  #listenerOf({ parts }: HonestClient): ListenerSettings {
+    return parts.mountPoint === "" ? defaultListener : this.#mounted;
   }
 
   #subscribe(client: HonestClient) {
-    if (client.state !== "connected") return;
-    const chance = this.#chance;
-    const filters = new Map<string, number>();
-    for (let count = 1 + chance.below(3); count > 0; count--) {
-      // Only sessions that last are in the group: what is given to another is gone with it.
-      const share = client.expirySeconds > 0 && chance.percent(10);
-      filters.set(share ? SHARED_FILTER : chance.pick(FILTERS), chance.pick([0, 1, 1, 2, 2, 2]));
-    }
-    client.subscribe([...filters]);
+    if (client.state === "connected") client.subscribe(...this.#choices.subscription(client));
   }
 
   #unsubscribe(client: HonestClient) {
-    if (client.state !== "connected") return;
-    const chance = this.#chance;
-    const known = [...client.session!.asked.map(({ filter }) => filter), ...FILTERS];
-    client.unsubscribe(chance.pick(known));
+    if (client.state === "connected") client.unsubscribe(this.#choices.unsubscription(client));
   }
 
   #publish(client: HonestClient) {
     if (client.state !== "connected") return;
-    const chance = this.#chance;
-    for (let count = 1 + chance.below(4); count > 0 && client.hasRoom; count--) {
-      const [topic, retain] = chance.weighted([
-        [14, [chance.pick(PLAIN_TOPICS), false] as const],
-        [4, [chance.pick(RETAINED_TOPICS), true] as const],
-        [2, ["s/1", false] as const],
-      ]);
-      client.publish(this.ledger.newMessage(client.name, topic, {
-        qos: chance.pick([0, 1, 1, 2, 2]),
-        retain,
-        empty: retain && chance.percent(25),
-        expires: !retain && client.version === 5 && chance.percent(5),
-      }));
+    for (let count = 1 + this.#chance.below(4); count > 0 && client.hasRoom; count--) {
+      if (client.fake!.isClosed) return;
+      client.publish(this.#choices.message(client));
     }
   }
 
@@ -205,6 +245,11 @@ export class Simulation {
       this.ledger.note("a commit succeeds");
     }
     await this.world.settle();
+  }
+
+  /** The store keeps up. */
+  async #settleAll() {
+    do await this.world.settle(); while (this.store.settle());
   }
 
   async #rejectCommit() {
@@ -217,8 +262,44 @@ export class Simulation {
   async #timePasses() {
     const chance = this.#chance;
     this.world.runNextTurns();
-    this.world.advanceMs(chance.weighted([[8, chance.below(500)], [4, 1500], [1, 30_000]]));
+    let leftMs = chance.weighted([[8, chance.below(500)], [4, 1500], [1, 30_000]]);
+    const sliceMs = this.#isLossy ? 1000 : leftMs;
+    while (leftMs > 0) {
+      this.world.advanceMs(Math.min(sliceMs, leftMs));
+      leftMs -= sliceMs;
+      if (this.#isLossy) await this.#settleAll();
+    }
     await this.world.settle();
+  }
+
+  async #changeRights(client: HonestClient) {
+    const { right, topic, allowed } = this.#choices.right(client);
+    const { name } = client;
+    // What was asked before is answered before.
+    await this.world.settle();
+    this.ledger.note(`${name} ${allowed ? "may" : "may not"} ${right} ${topic}`);
+    this.#rights!.set(right, name, topic, allowed, this.ledger.moment());
+    if (right === "write") client.sent.rightsChanged(client.fake?.isBehind ?? false);
+    else if (!allowed) this.ledger.denied(name, topic);
+  }
+
+  #reconfigure() {
+    const chance = this.#chance;
+    const some = (...values: number[]) => chance.percent(50) ? 0 : chance.pick(values);
+    this.#settings = {
+      ...this.#settings,
+      maxQueuedMessages: some(3, 10),
+      maxQueuedBytes: some(100, 500),
+      maxInflightBytes: some(60, 200),
+      maxInflightMessages: chance.pick([5, 20]),
+      allowDuplicateMessages: chance.percent(50),
+      queueQos0Messages: chance.percent(50),
+      clientRate: { messages: some(5, 20), bytes: 0 },
+    };
+    this.world.broker.configure(this.#settings);
+    this.world.run();
+    this.#watch.settingsChanged();
+    for (const client of this.#clients) client.settingsChanged();
   }
 
   /** The process dies and is started again, after some time. */
@@ -227,8 +308,12 @@ export class Simulation {
     this.crashes++;
     this.ledger.note("the process dies");
     this.#rejections = 0;
-    for (const client of this.#clients) client.crashed();
-    this.ledger.crashed();
+    const lossMs = this.#lossMs, safeMs = this.world.wallMs - lossMs;
+    for (const client of this.#clients) client.crashed(lossMs);
+    if (this.#isLossy) {
+      this.ledger.crashed(this.#history.findLast(([wallMs]) => wallMs <= safeMs)?.[1] ?? 0);
+      this.#history = [];
+    } else this.ledger.crashed();
     this.store = this.store.crash(chance.pick(["written", "lost"]));
     readStore(this.store);
     const downMs = chance.pick([0, 1000, 100_000]);
@@ -238,12 +323,10 @@ export class Simulation {
   }
 
   #assertRetained() {
-    for (const topic of RETAINED_TOPICS) {
+    for (const topic of this.#choices.retainedTopics) {
       const message = this.world.broker.retained.get(topic);
-      const payload = message === null
-        ? undefined
-        : new TextDecoder().decode(message.publish.payload());
-      this.ledger.assertRetained(topic, payload);
+      const id = message === null ? undefined : idIn(message.publish.payload());
+      this.ledger.assertRetained(topic, id);
     }
   }
 
@@ -257,11 +340,13 @@ export class Simulation {
       if (this.world.fatal.length > 0) await this.#crash();
       for (const client of this.#clients) {
         // What MQTT 3 was refused without a word is sent again on a new connection.
-        if (round % 40 === 39 && client.hasUnfinished) client.vanish(this.world);
-        if (client.state === "away") {
-          client.connect(this.world, { ...this.#quietOptions(client) });
+        if (round % 40 === 39 && client.hasUnfinished && client.fake) client.vanish(this.world);
+        // Who was thrown out takes his time, so that not all come at once again.
+        const isPatient = client.thrownOut > 0 && !this.#chance.percent(20);
+        if (client.state === "away" && !isPatient) {
+          client.connect(this.world, this.#listenerOf(client), this.#choices.quiet(client));
         }
-        client.fake!.unstick();
+        client.unstick();
         client.handle(1000);
         client.acknowledge(1000);
       }
@@ -270,25 +355,15 @@ export class Simulation {
       this.world.advanceMs(200);
       await this.world.settle();
       this.#look();
-      const busy = settled || this.store.inFlight !== null ||
+      const busy = settled || this.world.broker.journal.isWriting ||
         this.#clients.some((client) => !client.isIdle || client.state !== "connected");
       if (!busy) return;
     }
     assert.fail("the world does not become quiet");
   }
 
-  #quietOptions(client: HonestClient): ConnectOptions {
-    return {
-      clean: false,
-      expirySeconds: client.version === 5 ? 3600 : NEVER,
-      receiveMaximum: 10,
-      will: null,
-      willDelaySeconds: 0,
-    };
-  }
-
   /** Everything is read, acknowledged and settled: nothing may be left over. */
-  #assertQuiet() {
+  async #assertQuiet() {
     const { broker } = this.world;
     this.ledger.settled();
     this.ledger.assertPaid();
@@ -298,6 +373,7 @@ export class Simulation {
       assert.equal(outbound.inFlight, 0, `${clientId} has messages in flight`);
       assert.equal(outbound.queued, 0, `${clientId} is ready and has messages queued`);
       assert.equal(outbound.queuedBytes, 0, `${clientId} has bytes queued`);
+      assert.equal(outbound.heldBytes, 0, `${clientId} has bytes in flight`);
       const unreleased = session.inbound?.count ?? 0;
       // Who has thrown away his state and found an old session again does not release them.
       const { isExact, hasRefused } = this.ledger.sessions.get(clientId)!;
@@ -307,8 +383,29 @@ export class Simulation {
       assert.ok(session.connection!.outbox.isEmpty, `${clientId} has bytes unsent`);
       assert.equal(session.retainedDeliveries, null, `${clientId} has retained messages to come`);
     }
+    if (this.#isLossy) {
+      broker.journal.save();
+      await this.#settleAll();
+    }
     assert.ok(broker.journal.committed >= broker.journal.position, "changes are not written");
     assertSame(broker, this.store);
     assert.equal(broker.connections.size, this.#clients.length, "connections are left over");
   }
+}
+
+function settingsOf(dimensions: Dimensions): Settings {
+  return {
+    ...defaultSettings,
+    maxQueuedMessages: dimensions.maxQueuedMessages,
+    maxQueuedBytes: dimensions.maxQueuedBytes,
+    queueQos0Messages: dimensions.queueQos0Messages,
+    maxInflightBytes: dimensions.maxInflightBytes,
+    allowDuplicateMessages: dimensions.duplicates,
+    memoryLimit: dimensions.memoryLimit,
+    // So little that what all send again finds room.
+    maxInflightMessages: dimensions.memoryLimit > 0 ? 3 : 20,
+    clientRate: { messages: dimensions.rate, bytes: 0 },
+    // Small enough that stuck clients are noticed.
+    maxUnsentBytes: 3000,
+  };
 }

@@ -67,6 +67,8 @@ export interface WorldOptions {
   /** With a durability other than none, `settle` of the store decides when acknowledgements go. */
   store?: Store;
   durability?: Durability;
+  /** Of the durability `autosave`. Default 1800. */
+  autosaveSeconds?: number;
   access?: Access;
   observer?: Observer;
   /** Lines of the type debug are logged as well. */
@@ -101,7 +103,7 @@ export class World {
       store: options.store ?? new MemoryStore(),
       journal: {
         durability: options.durability ?? "none",
-        autosaveIntervalSeconds: 1800,
+        autosaveIntervalSeconds: options.autosaveSeconds ?? 1800,
         autosaveOnChanges: false,
         onFatal: (error) => void this.fatal.push(error),
         log: (line) => void this.log.push(line),
@@ -224,6 +226,11 @@ export class FakeClient implements Link {
   /** The broker does not read at the moment. */
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** What is sent now is read later: the broker does not read, or has not yet read what came before. */
+  get isBehind(): boolean {
+    return this.#isPaused || this.#waiting.length > 0;
   }
 
   /** Sends bytes in one chunk and ends the turn. */
