@@ -12,22 +12,30 @@ import type { CreateBrokerOptions, EmbeddedBroker } from "./src/embedding.ts";
 
 export type {
   BrokerEvents,
+  BrokerListener,
   CreateBrokerOptions,
   EmbeddedBroker as Broker,
   LocalSubscription,
 } from "./src/embedding.ts";
 export type { Message, PublishOptions } from "./src/plugins/message.ts";
-export type { AccessHooks, Client, PublishRequest } from "./src/access/hooks.ts";
+export type { MessageProperties } from "./src/wire/property_list.ts";
+export type { Qos } from "./src/wire/publish.ts";
+export type { SubscriptionRequest } from "./src/wire/subscribe_packet.ts";
+export type { AccessHooks, Client, HookAnswer, PublishRequest } from "./src/access/hooks.ts";
 export type { PluginHooks, PluginOptions } from "./src/plugins/plugin_module.ts";
 export type { PluginHost } from "./src/plugins/plugin_host.ts";
-export type { BrokerOptions, ListenerOptions } from "./src/config/options.ts";
+export type { LogType } from "./src/log.ts";
+export type { BridgeOptions, BrokerOptions, ListenerOptions } from "./src/config/options.ts";
+export { ConfigurationError, type Mistake, type Place } from "./src/mistake.ts";
+export { ListenError } from "./src/server/listen_error.ts";
+export { StoreError, type StoreErrorReason } from "./src/store/store.ts";
 
 /**
  * Starts a broker in this process: no listener unless one is given, nothing on disk unless
  * `persistence` is asked for. On loopback addresses clients need no name, unless `allowAnonymous` or
  * a hook `authenticate` says otherwise.
  *
- * @throws {ConfigurationError} with every mistake of the options
+ * @throws {ConfigurationError} with every mistake of the options and of the files that they name
  * @throws {StoreError} when the store is held by another broker or damaged
  * @throws {ListenError} when a port cannot be opened
  */
@@ -40,7 +48,8 @@ export async function createBroker(options: CreateBrokerOptions = {}): Promise<E
 let served: Promise<EmbeddedBroker> | undefined;
 
 /** What `deno serve` calls. */
-interface FetchHandler {
+export interface FetchHandler {
+  /** Answers a request; the first starts the broker. */
   fetch(request: Request, info?: Deno.ServeHandlerInfo): Promise<Response>;
 }
 

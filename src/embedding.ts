@@ -1,3 +1,4 @@
+import type { Hono } from "hono";
 import type { AccessHooks, Client } from "./access/hooks.ts";
 import { KnownClients } from "./access/known_clients.ts";
 import { createAdminApp } from "./admin/app.ts";
@@ -22,13 +23,17 @@ import { isTopicFilter } from "./wire/utf8.ts";
 
 /** The events and what they carry. */
 export interface BrokerEvents {
+  /** A client has been let in. */
   connect: { client: Client };
   /** `reason` is undefined when the client said goodbye. */
   disconnect: { client: Client; reason: string | undefined };
+  /** A subscription was granted, at that QoS. */
   subscribe: { client: Client; filter: string; qos: Qos };
+  /** A client has ended a subscription. */
   unsubscribe: { client: Client; filter: string };
   /** `client` is null for what the program itself or a $SYS update publishes. */
   publish: { client: Client | null; message: Message };
+  /** A message did not go to a client: its queue was full, it read too slowly, the message expired. */
   drop: { clientId: string; reason: string };
 }
 
@@ -38,10 +43,12 @@ export type CreateBrokerOptions = BrokerOptions & AccessHooks & {
   log?: (line: string) => void;
 };
 
-type Listener<Name extends keyof BrokerEvents> = (event: BrokerEvents[Name]) => void;
+/** Takes the events of a name. */
+export type BrokerListener<Name extends keyof BrokerEvents> = (event: BrokerEvents[Name]) => void;
 
 /** A subscription inside the process. Ends with `unsubscribe`, `using` or its loop. */
 export interface LocalSubscription extends AsyncIterable<Message>, Disposable {
+  /** Ends it; a loop over it ends, too. Idempotent. */
   unsubscribe(): void;
 }
 
@@ -51,11 +58,14 @@ const LOCAL_QUEUE_MAXIMUM = 10_000;
 /** A broker inside this process. Made by `createBroker`, ended by `close` or `await using`. */
 export class EmbeddedBroker implements AsyncDisposable {
   readonly #server: Server;
-  readonly #listeners: Map<keyof BrokerEvents, Set<Listener<never>>>;
+  readonly #listeners: Map<keyof BrokerEvents, Set<BrokerListener<never>>>;
   readonly #local = new Set<LocalReceiver>();
-  #app: ReturnType<typeof createAdminApp> | null = null;
+  #app: Hono | null = null;
 
-  private constructor(server: Server, listeners: Map<keyof BrokerEvents, Set<Listener<never>>>) {
+  private constructor(
+    server: Server,
+    listeners: Map<keyof BrokerEvents, Set<BrokerListener<never>>>,
+  ) {
     this.#server = server;
     this.#listeners = listeners;
   }
@@ -63,14 +73,15 @@ export class EmbeddedBroker implements AsyncDisposable {
   /**
    * Starts a broker.
    *
-   * @throws {ConfigurationError} with every mistake of the options, {StoreError}, {ListenError}
+   * @throws {ConfigurationError} with every mistake of the options and of the files that they name,
+   * {StoreError}, {ListenError}
    */
   static async start(options: CreateBrokerOptions): Promise<EmbeddedBroker> {
     const { authenticate, authorizePublish, authorizeSubscribe, authorizeReceive, log, ...rest } =
       options;
-    const listeners = new Map<keyof BrokerEvents, Set<Listener<never>>>();
+    const listeners = new Map<keyof BrokerEvents, Set<BrokerListener<never>>>();
     const emit = <Name extends keyof BrokerEvents>(name: Name, event: () => BrokerEvents[Name]) => {
-      const handlers = listeners.get(name) as Set<Listener<Name>> | undefined;
+      const handlers = listeners.get(name) as Set<BrokerListener<Name>> | undefined;
       if (handlers === undefined || handlers.size === 0) return;
       const value = event();
       // Not in the middle of a turn: a handler may call the broker.
@@ -113,7 +124,7 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /** The HTTP interface, to be mounted in another Hono app. */
-  get app(): ReturnType<typeof createAdminApp> {
+  get app(): Hono {
     return this.#app ??= createAdminApp(this.#server.source);
   }
 
@@ -157,15 +168,17 @@ export class EmbeddedBroker implements AsyncDisposable {
     return receiver;
   }
 
-  on<Name extends keyof BrokerEvents>(name: Name, listener: Listener<Name>): this {
+  /** Has a function called at each event of that name, after the turn in which it happened. */
+  on<Name extends keyof BrokerEvents>(name: Name, listener: BrokerListener<Name>): this {
     let handlers = this.#listeners.get(name);
     if (handlers === undefined) this.#listeners.set(name, handlers = new Set());
-    handlers.add(listener as Listener<never>);
+    handlers.add(listener as BrokerListener<never>);
     return this;
   }
 
-  off<Name extends keyof BrokerEvents>(name: Name, listener: Listener<Name>): this {
-    this.#listeners.get(name)?.delete(listener as Listener<never>);
+  /** Has a function called no more. */
+  off<Name extends keyof BrokerEvents>(name: Name, listener: BrokerListener<Name>): this {
+    this.#listeners.get(name)?.delete(listener as BrokerListener<never>);
     return this;
   }
 
@@ -180,6 +193,7 @@ export class EmbeddedBroker implements AsyncDisposable {
     await this.#server.stop();
   }
 
+  /** As {@linkcode close}, at the end of `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -240,7 +254,7 @@ class LocalReceiver implements Receiver, LocalSubscription {
 
 function observerFor(
   emit: <Name extends keyof BrokerEvents>(name: Name, event: () => BrokerEvents[Name]) => void,
-  listeners: Map<keyof BrokerEvents, Set<Listener<never>>>,
+  listeners: Map<keyof BrokerEvents, Set<BrokerListener<never>>>,
 ): Observer {
   const clients = new KnownClients();
   return {

@@ -1,7 +1,10 @@
 /** Where a setting stands. Lines and columns count from 1; line 0 stands for no line in particular. */
 export interface Place {
+  /** As it was named; empty for what stands in no file. */
   readonly file: string;
+  /** From 1; 0 for no line in particular. */
   readonly line: number;
+  /** From 1. */
   readonly column?: number;
   /** The `include_dir` line through which the file was read. */
   readonly includedFrom?: { readonly file: string; readonly line: number };
@@ -55,13 +58,19 @@ function formatMistake(mistake: Mistake): string[] {
   return lines;
 }
 
-/** Thrown to the embedder: its message lists every mistake. */
+/** What is wrong with a configuration, or with the files that it names: the message lists every mistake. */
 export class ConfigurationError extends Error {
-  override readonly name = "ConfigurationError";
+  /** The class's name. */
+  override readonly name: string = "ConfigurationError";
+
+  /** Of all mistakes that were found. */
   constructor(readonly mistakes: readonly Mistake[]) {
     super(
-      mistakes.map(({ message, hint }) => hint === undefined ? message : `${message} (${hint})`)
-        .join("\n"),
+      mistakes.map((mistake) => {
+        const place = mistake.line === 0 ? "" : `${placeText(mistake)}: `;
+        const { message, hint } = mistake;
+        return place + (hint === undefined ? message : `${message} (${hint})`);
+      }).join("\n"),
     );
   }
 }

@@ -4,22 +4,28 @@ import { Reason } from "../wire/reason.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
 import { type Decision, DEFER, type Policy, type Verdict } from "./policy.ts";
 
-/** Undefined: no opinion; whatever else is configured decides. */
-type Answer<T> = T | undefined | Promise<T | undefined>;
+/** What a hook answers, at once or later. Undefined: no opinion; whatever else is configured decides. */
+export type HookAnswer<T> = T | undefined | Promise<T | undefined>;
 
 /** A client, as hooks see it. */
 export interface Client {
+  /** The Client Identifier, also where the broker has chosen it. */
   readonly clientId: string;
+  /** Undefined: it gave none. */
   readonly userName: string | undefined;
   /** `address:port`. */
   readonly remoteAddress: string;
+  /** Of MQTT: 3 is 3.1, 4 is 3.1.1, 5 is 5.0. */
   readonly protocolVersion: 3 | 4 | 5;
 }
 
 /** A message that a client wants to publish. */
 export interface PublishRequest {
+  /** The Topic Name. */
   readonly topic: string;
+  /** The QoS asked for. */
   readonly qos: Qos;
+  /** Whether it is to be kept as the topic's retained message. */
   readonly retain: boolean;
   /** Borrowed: to be copied if it is kept beyond the call. */
   readonly payload: Uint8Array;
@@ -34,11 +40,11 @@ export interface AccessHooks {
   authenticate?(
     client: Client,
     password: Uint8Array | undefined,
-  ): Answer<boolean | number>;
+  ): HookAnswer<boolean | number>;
   /** Asked for each message. False: the message is not taken. */
-  authorizePublish?(client: Client, message: PublishRequest): Answer<boolean>;
+  authorizePublish?(client: Client, message: PublishRequest): HookAnswer<boolean>;
   /** True grants what was asked for, a QoS at most that, false refuses. */
-  authorizeSubscribe?(client: Client, subscription: SubscriptionRequest): Answer<boolean | Qos>;
+  authorizeSubscribe?(client: Client, subscription: SubscriptionRequest): HookAnswer<boolean | Qos>;
   /**
    * Asked once for each client and topic before a message is sent to it, and again after a reload.
    * False: the client does not get it. Answered at once.
@@ -106,7 +112,7 @@ export function hookPolicy(
   return policy;
 }
 
-function verdict<A, T>(answer: Answer<A>, read: (decided: A) => T): Verdict<T> {
+function verdict<A, T>(answer: HookAnswer<A>, read: (decided: A) => T): Verdict<T> {
   const decision = (decided: A | undefined): Decision<T> =>
     decided === undefined ? DEFER : read(decided);
   return answer instanceof Promise ? answer.then(decision) : decision(answer);

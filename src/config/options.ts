@@ -89,9 +89,6 @@ export interface PluginSection {
   readonly place: Place;
 }
 
-/** A log line's type. */
-export type LogType = GlobalValues["logType"][number];
-
 /** One listener as the embedding API takes it. */
 export type ListenerOptions =
   & Partial<Omit<ListenerValues, "port" | "address" | "unixPath" | "hasOwnAccess">>

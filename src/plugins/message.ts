@@ -9,9 +9,13 @@ import { isTopicNameText } from "../wire/utf8.ts";
 
 /** A message as an embedding program or a plugin gets it. */
 export interface Message {
+  /** The Topic Name. */
   readonly topic: string;
+  /** Bytes of its own, which may be kept. */
   readonly payload: Uint8Array;
+  /** The QoS with which it was published. */
   readonly qos: Qos;
+  /** Whether it comes, or is to be kept, as a retained message. */
   readonly retain: boolean;
   /** Content Type, Response Topic, Correlation Data, User Properties …, read when first asked for. */
   readonly properties: MessageProperties;
@@ -21,9 +25,11 @@ export interface Message {
 
 /** How a program or a plugin publishes a message. */
 export interface PublishOptions extends MessageProperties {
+  /** By default 0. */
   qos?: Qos;
+  /** Keeps it as the topic's retained message; with an empty payload removes that. By default false. */
   retain?: boolean;
-  /** Seconds. */
+  /** Seconds; by default it does not expire. */
   messageExpiryInterval?: number;
 }
 

@@ -20,18 +20,15 @@ import {
 } from "../config/plugin_kind.ts";
 import { errorText } from "../error_text.ts";
 import type { Log } from "../log.ts";
-import { formatMistakes, type Mistake, warningText } from "../mistake.ts";
+import { ConfigurationError, type Mistake, warningText } from "../mistake.ts";
 import type { Identity } from "../session/ports.ts";
 import { CertificateKeeper } from "./certificate_keeper.ts";
 import { messageOf } from "./message.ts";
 import { PluginModule } from "./plugin_module.ts";
 
-/** A plugin of the configuration cannot be had. The message lists every mistake. */
-export class PluginError extends Error {
+/** A plugin of the configuration cannot be had. */
+export class PluginError extends ConfigurationError {
   override readonly name = "PluginError";
-  constructor(readonly mistakes: readonly Mistake[]) {
-    super(formatMistakes(mistakes).replace(/^Error: /, "").trimEnd());
-  }
 }
 
 /** What plugins need of the program around them. */

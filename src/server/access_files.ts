@@ -11,7 +11,7 @@ import { parsePskFile, type PskKeys } from "../access/psk_file.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { PluginSection } from "../config/options.ts";
 import { pluginKind, pluginOption } from "../config/plugin_kind.ts";
-import { formatMistakes, type Mistake, warningText } from "../mistake.ts";
+import { ConfigurationError, type Mistake, warningText } from "../mistake.ts";
 
 /** The access files that a configuration names, as policies. */
 export interface AccessFiles {
@@ -138,16 +138,14 @@ export function securitiesOf(
   }));
 }
 
-/** A file that an option names cannot be used. The message lists every mistake. */
-export class AccessFileError extends Error {
+/** A file that an option names cannot be used. */
+export class AccessFileError extends ConfigurationError {
   override readonly name = "AccessFileError";
-  readonly mistakes: readonly Mistake[];
   /** All mistakes are in files of plugins. */
   readonly isOfPlugins: boolean;
 
   constructor({ mistakes, isOfPlugins }: AccessMistakes) {
-    super(formatMistakes(mistakes).replace(/^Error: /, "").trimEnd());
-    this.mistakes = mistakes;
+    super(mistakes);
     this.isOfPlugins = isOfPlugins;
   }
 }

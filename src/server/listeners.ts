@@ -8,9 +8,9 @@ import type { ListenerSettings } from "../session/ports.ts";
 import { type HandshakeCount, Listener, type ListenerOptions } from "../transport/listener.ts";
 import type { ProxyOptions } from "../transport/proxy_handshake.ts";
 import { TcpWrappers } from "../transport/tcp_wrappers.ts";
+import { ListenError } from "./listen_error.ts";
 import { httpOf } from "./listener_http.ts";
 import { ListenerTls } from "./listener_tls.ts";
-import { ListenError } from "./opening.ts";
 import { listenerName, listenerSettingsOf } from "./settings.ts";
 
 /** What listeners need of the program around them. */

@@ -5,13 +5,9 @@ import { errorText } from "../error_text.ts";
 import type { Log } from "../log.ts";
 import { type Store, StoreError } from "../store/store.ts";
 import { StoreLock } from "../store/store_lock.ts";
+import { ListenError } from "./listen_error.ts";
 
 /** What a server opens when it starts: the store, its lock, the ports. */
-
-/** A listener could not be opened: which, and what the system said. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-}
 
 /** Takes the right to use the store's directory. @throws {StoreError} */
 export function lockStore(configuration: Configuration, log: Log): StoreLock {

@@ -60,9 +60,12 @@ export type StoreErrorReason =
 
 /** What is wrong with a store: says which file, what was found, and what the operator can do. */
 export class StoreError extends Error {
+  /** The class's name. */
   override readonly name = "StoreError";
+  /** What can be done about it. */
   readonly reason: StoreErrorReason;
 
+  /** With a message that says which file, what was found, and what to do. */
   constructor(message: string, reason: StoreErrorReason = "failed", options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;

@@ -3,9 +3,13 @@ import { Property } from "./properties.ts";
 
 /** The properties of a message that travel from its publisher to the receivers [MQTT-3.3.2-18]. */
 export interface MessageProperties {
+  /** 1: the payload is UTF-8; 0: it is bytes. */
   payloadFormatIndicator?: number;
+  /** What the payload is, such as a MIME type. */
   contentType?: string;
+  /** The Topic Name for an answer. */
   responseTopic?: string;
+  /** Whatever tells whoever asked which question is answered. */
   correlationData?: Uint8Array;
   /** In the publisher's order; a name may occur more than once. */
   userProperties?: readonly (readonly [name: string, value: string])[];

@@ -4,6 +4,7 @@ import { Place, type Properties } from "./properties.ts";
 import { malformed, ProtocolError, protocolError } from "./protocol_error.ts";
 import { Reason } from "./reason.ts";
 
+/** At most once, at least once, exactly once. */
 export type Qos = 0 | 1 | 2;
 
 /** A valid Topic Name, as text and in UTF-8. */

@@ -7,9 +7,13 @@ import { isTopicFilter, isUtf8String } from "./utf8.ts";
 
 /** Subscription Options, section 3.8.3.1. */
 export interface SubscriptionRequest {
+  /** The Topic Filter, as it was given: also that of a Shared Subscription. */
   readonly filter: string;
+  /** The Maximum QoS asked for. */
   readonly qos: Qos;
+  /** What the client publishes itself does not come back to it. */
   readonly noLocal: boolean;
+  /** Messages keep the RETAIN flag with which they were published. */
   readonly retainAsPublished: boolean;
   /** 0: send retained messages; 1: only if the subscription is new; 2: never. */
   readonly retainHandling: 0 | 1 | 2;
