@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import mqtt from "mqtt";
 import { Hono } from "hono";
-import { type Broker, createBroker, type Message } from "../../mod.ts";
+import {
+  type Broker,
+  ConfigurationError,
+  createBroker,
+  ListenError,
+  type Message,
+  StoreError,
+} from "../../mod.ts";
 import handler from "../../mod.ts";
 
 /** Options of a broker on a free port of this machine. */
@@ -111,6 +118,33 @@ Deno.test("several brokers live in one process, and ports that are taken are tol
     { name: "ListenError" },
   );
   assert.equal(heard, 0);
+});
+
+Deno.test("what a start fails of is told by the class of its error", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const aclFile = `${directory}/acl`;
+    Deno.writeTextFileSync(aclFile, "topic sometimes a\ntopic never b\n", { mode: 0o600 });
+    await assert.rejects(createBroker({ aclFile }), (error) => {
+      assert(error instanceof ConfigurationError);
+      assert.deepEqual(error.mistakes.map(({ file, line }) => [file, line]), [
+        [aclFile, 1],
+        [aclFile, 2],
+      ]);
+      assert.match(error.message, /acl:1: .*\n.*acl:2: /);
+      return true;
+    });
+    const kept = { persistence: true, persistenceLocation: directory };
+    await using first = await createBroker({ ...onLoopback, ...kept });
+    await assert.rejects(createBroker(kept), StoreError);
+    const { port } = first.address();
+    await assert.rejects(
+      createBroker({ listeners: [{ port, address: "127.0.0.1" }] }),
+      ListenError,
+    );
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
 });
 
 Deno.test("hooks decide, at once or later", async () => {
