@@ -78,7 +78,7 @@ export class Subscriptions {
     const { version, outbox } = connection;
     for (const { filter, qos } of this.lines.remoteFilters) {
       if (qos === null && !this.#settings.attemptUnsubscribe) continue;
-      const packetId = this.#session!.outbound.takePacketId();
+      const packetId = this.#session!.outbound.takeUnusedPacketId();
       if (qos === null) {
         outbox.packet(unsubscribeRequest(version, packetId, filter));
         continue;

@@ -80,7 +80,7 @@ export class OutboundFlow {
     const size = publish.payloadLength;
     const sendNow = connection !== null && this.queued === 0 && this.#hasQuota(size);
     if (sendNow && !session.isLasting && this.#host.settings.maxInflightBytes === 0) {
-      const packetId = this.takePacketId();
+      const packetId = this.#takePacketId();
       delivery.qos = qos;
       delivery.retain = retain;
       delivery.dup = false;
@@ -93,7 +93,7 @@ export class OutboundFlow {
       return;
     }
     if (!sendNow && !this.#mayQueue(size)) return;
-    const packetId = sendNow ? this.takePacketId() : this.#nextPacketId();
+    const packetId = sendNow ? this.#takePacketId() : this.#nextPacketId();
     const message = stored ?? this.#host.stored(publish, topic);
     const entry = new Entry(session, message, packetId, qos, retain, identifiers);
     this.#keep(entry);
@@ -113,7 +113,7 @@ export class OutboundFlow {
 
   /** Sends a message that is not sent again when the connection is lost. */
   sendOnce(publish: Publish, topic: Topic, qos: Qos, retain: boolean): void {
-    const packetId = qos === 0 ? 0 : this.takePacketId();
+    const packetId = qos === 0 ? 0 : this.takeUnusedPacketId();
     delivery.qos = qos;
     delivery.retain = retain;
     delivery.dup = false;
@@ -220,7 +220,7 @@ export class OutboundFlow {
         this.#sendQos0(entry);
       } else {
         if ((this.#window?.state(entry.packetId) ?? InFlight.None) !== InFlight.None) {
-          entry.packetId = this.takePacketId();
+          entry.packetId = this.#takePacketId();
         }
         this.#send(entry);
       }
@@ -436,8 +436,20 @@ export class OutboundFlow {
     return this.#packetId = this.#packetId === PACKET_ID_MAXIMUM ? 1 : this.#packetId + 1;
   }
 
+  /** The next identifier for what does not go through the queue, and may go before what stands there. */
+  takeUnusedPacketId(): number {
+    const sent = new Set<number>();
+    for (const entry of this.#queue ?? []) {
+      if (entry.state === EntryState.Waiting) break;
+      sent.add(entry.packetId);
+    }
+    let packetId = this.#takePacketId();
+    while (sent.has(packetId)) packetId = this.#takePacketId();
+    return packetId;
+  }
+
   /** The next identifier that is not in flight. The quota keeps at least one free. */
-  takePacketId(): number {
+  #takePacketId(): number {
     let packetId = this.#nextPacketId();
     while (this.#window !== null && this.#window.state(packetId) !== InFlight.None) {
       packetId = this.#nextPacketId();

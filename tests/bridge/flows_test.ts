@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import * as packets from "../support/packets.ts";
 import { Property, property } from "../support/packets.ts";
-import { BridgeWorld, topic } from "./support.ts";
+import { BridgeWorld, defaultBridge, topic } from "./support.ts";
 
 const names = { topics: [topic("#", "both", 2, "here/", "there/")] };
 
@@ -323,4 +323,29 @@ Deno.test("messages that find no room while the remote broker is away are counte
   world.advanceSeconds(5);
   world.refuse();
   assert.equal(lines().length, 1);
+});
+
+Deno.test("a Packet Identifier in flight is kept, however many were given out meanwhile", () => {
+  const world = new BridgeWorld({
+    bridge: { notifications: true },
+    settings: { maxQueuedMessages: 0 },
+  });
+  const first = world.connected();
+  first.receive();
+  const publisher = world.connect(4, { clientId: "p" });
+  publisher.publish({ topic: "a", payload: "1", qos: 2, packetId: 1 });
+  publisher.send(packets.ack("pubrel", 1));
+  const [{ messageId }] = first.receiveOf("publish");
+  first.vanish();
+  // The identifier given out next is that of the message again.
+  const one = packets.publish(4, { topic: "a", payload: "x", qos: 1, packetId: 2 });
+  const thousand = packets.concat(...new Array(1000).fill(one));
+  for (let sent = 0; sent < 65; sent++) publisher.send(thousand);
+  publisher.send(...new Array(534).fill(one));
+  world.advanceSeconds(5);
+  const second = world.connected({ sessionPresent: true });
+  const [state, ...sent] = second.receiveOf("publish");
+  assert.equal(state.topic, defaultBridge.notificationTopic);
+  assert.notEqual(state.messageId, messageId);
+  assert.deepEqual([sent[0].messageId, sent[0].dup, `${sent[0].payload}`], [messageId, true, "1"]);
 });
