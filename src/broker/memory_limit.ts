@@ -48,9 +48,10 @@ export class MemoryLimit {
     let bytes = messages.keptBytes + messages.keptCount * MESSAGE_BYTES;
     for (const session of sessions) {
       bytes += SESSION_BYTES + (session.subscriptions?.size ?? 0) * SUBSCRIPTION_BYTES;
+      // What lasting sessions wait for, or are to release, is kept, and counted once for all of them.
+      if (session.isLasting) continue;
       if (session.inbound !== null) bytes += session.inbound.bytes;
-      // What lasting sessions wait for is kept, and counted once for all of them.
-      if (!session.isLasting && session.hasOutbound) bytes += session.outbound.heldBytes;
+      if (session.hasOutbound) bytes += session.outbound.heldBytes;
     }
     for (const { outbox } of connections) bytes += outbox.waiting;
     return bytes;

@@ -27,6 +27,8 @@ export class OutboundFlow {
   #window: PacketWindow<Entry> | null = null;
   #queue: Deque<Entry> | null = null;
   #queuedBytes = 0;
+  /** How many in the queue are of QoS 0. */
+  #queuedQos0 = 0;
   #inflightBytes = 0;
   /** The identifier given out last; counts on through reconnects. */
   #packetId = 0;
@@ -46,6 +48,11 @@ export class OutboundFlow {
 
   get queued(): number {
     return this.#queue === null ? 0 : this.#queue.size;
+  }
+
+  /** A message of QoS 0 that comes now has to wait behind others [MQTT-4.6.0-6]. */
+  get holdsQos0(): boolean {
+    return this.#queuedQos0 > 0;
   }
 
   /** Payload bytes of what waits and of what is in flight and may be sent again. */
@@ -103,7 +110,7 @@ export class OutboundFlow {
     } else this.#enqueue(entry);
   }
 
-  /** Queues a QoS 0 message for a client that is away. */
+  /** Queues a QoS 0 message, for a client that is away or has others waiting. */
   queueQos0(message: StoredMessage, retain: boolean, identifiers: readonly number[] | null): void {
     if (!this.#mayQueue(message.publish.payloadLength)) return;
     const entry = new Entry(this.#session, message, 0, 0, retain, identifiers);
@@ -141,6 +148,7 @@ export class OutboundFlow {
           continue;
         }
         entry.qos = maximum;
+        if (maximum === 0) this.#queuedQos0++;
       }
       queue.push(entry);
     }
@@ -210,6 +218,7 @@ export class OutboundFlow {
       if (needsQuota && !this.#hasQuota(entry.size)) return this.#releaseBehind(queue);
       queue.shift();
       this.#queuedBytes -= entry.size;
+      if (entry.qos === 0) this.#queuedQos0--;
       // What was sent before is sent again, expired or not [MQTT-4.3.3-7] [MQTT-4.4.0-1].
       if (
         entry.state === EntryState.Waiting && this.#isExpired(entry) || this.#isForbidden(entry)
@@ -268,7 +277,7 @@ export class OutboundFlow {
     this.suspend();
     for (const entry of this.#queue ?? []) this.#forget(entry, false);
     this.#queue = null;
-    this.#queuedBytes = 0;
+    this.#queuedBytes = this.#queuedQos0 = 0;
   }
 
   /** What waited for a commit goes out. */
@@ -381,6 +390,7 @@ export class OutboundFlow {
     entry.message?.publish.detach();
     (this.#queue ??= new Deque()).push(entry);
     this.#queuedBytes += entry.size;
+    if (entry.qos === 0) this.#queuedQos0++;
   }
 
   #keep(entry: Entry) {

@@ -120,6 +120,16 @@ export class Session implements Receiver {
     return this.number !== 0;
   }
 
+  /** Messages of QoS 0 wait for it, and no later one may overtake them. */
+  get #holdsQos0(): boolean {
+    return this.#outbound !== null && this.#outbound.holdsQos0;
+  }
+
+  /** Messages of QoS 0 wait while the client is away. */
+  get #keepsQos0(): boolean {
+    return this.isLasting && (this.queuesQos0 || this.#host.settings.queueQos0Messages);
+  }
+
   deliver(publish: Publish, topic: Topic, match: Match<Receiver>): void {
     const upgrade = this.#host.settings.upgradeOutgoingQos;
     const qos = upgrade || match.qos < publish.qos ? match.qos : publish.qos;
@@ -135,7 +145,7 @@ export class Session implements Receiver {
         publish.messageExpirySeconds,
         null,
       );
-    } else if (connection !== null) {
+    } else if (connection !== null && !this.#holdsQos0) {
       connection.sendQos0(
         publish,
         topic,
@@ -143,7 +153,7 @@ export class Session implements Receiver {
         match.identifiers,
         publish.messageExpirySeconds,
       );
-    } else if (this.isLasting && (this.queuesQos0 || this.#host.settings.queueQos0Messages)) {
+    } else if (connection !== null || this.#keepsQos0) {
       this.outbound.queueQos0(this.#host.stored(publish, topic), retain, match.identifiers);
     }
   }

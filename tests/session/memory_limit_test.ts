@@ -98,6 +98,17 @@ Deno.test("messages without a payload count as well", () => {
   client.expectClosed();
 });
 
+Deno.test("a QoS 2 message that is not released counts once", () => {
+  const world = new World({ settings: { memoryLimit: 10_000 } });
+  const client = world.connect(4, { clientId: "publisher", clean: false });
+  for (let packetId = 1; packetId <= 4; packetId++) {
+    client.publish({ topic: "t", qos: 2, packetId, payload: "m".repeat(1500) });
+    world.advanceMs(300);
+  }
+  client.publish({ topic: "t", payload: "small" });
+  client.expectOpen();
+});
+
 Deno.test("what a client does not read counts", () => {
   const world = new World({ settings: { memoryLimit: LIMIT, maxUnsentBytes: 100_000_000 } });
   const reader = world.connect(5, { clientId: "reader" });
