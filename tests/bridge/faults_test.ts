@@ -15,6 +15,7 @@ import {
 import { LastingClient } from "../support/lasting_client.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
 import { hasMosquitto, MosquittoProcess } from "./mosquitto_process.ts";
+import { MosquittoTrace } from "./mosquitto_trace.ts";
 
 const ROUNDS = Number(Deno.env.get("BRIDGE_ROUNDS") ?? 3);
 const RATE = Number(Deno.env.get("BRIDGE_RATE") ?? 400);
@@ -65,6 +66,30 @@ class Load {
   }
 }
 
+/** The numbers that were published at a QoS. */
+function expectedAt(qos: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index).filter((index) =>
+    index % 2 === qos - 1
+  );
+}
+
+/** Waits until all that was published came; returns the numbers at QoS 1 and at QoS 2 as they came. */
+async function arrivals(
+  taker: LastingClient,
+  prefix: string,
+  count: number,
+): Promise<[atLeastOnce: number[], exactlyOnce: number[]]> {
+  const numbers = (qos: number) =>
+    taker.taken.filter(({ topic }) => topic === `${prefix}/${qos}`).map(({ text }) => Number(text));
+  const distinct = () => new Set([...numbers(1), ...numbers(2)]).size;
+  while (distinct() < count) {
+    const before = taker.taken.length;
+    await eventually(() => taker.taken.length > before, () => `${distinct()} of ${count} came`);
+    await pause(200);
+  }
+  return [numbers(1), numbers(2)];
+}
+
 /** All that was published came: QoS 2 once and in order, QoS 1 at least once, in order but for repeats. */
 async function assertComplete(
   taker: LastingClient,
@@ -72,20 +97,38 @@ async function assertComplete(
   count: number,
   sortsBefore = false,
 ): Promise<void> {
-  const numbers = (qos: number) =>
-    taker.taken.filter(({ topic }) => topic === `${prefix}/${qos}`).map(({ text }) => Number(text));
-  const expected = (qos: number) =>
-    Array.from({ length: count }, (_, index) => index).filter((index) => index % 2 === qos - 1);
-  const distinct = () => new Set([...numbers(1), ...numbers(2)]).size;
-  while (distinct() < count) {
-    const before = taker.taken.length;
-    await eventually(() => taker.taken.length > before, () => `${distinct()} of ${count} came`);
-    await pause(200);
-  }
-  const came = (found: number[]) => sortsBefore ? found.sort((a, b) => a - b) : found;
-  assert.deepEqual(came(numbers(2)), expected(2), `${prefix}/2: each once, in order`);
-  const first = [...new Set(numbers(1))];
-  assert.deepEqual(came(first), expected(1), `${prefix}/1: in order, whatever came again`);
+  const [atLeastOnce, exactlyOnce] = await arrivals(taker, prefix, count);
+  const came = (found: number[]) => sortsBefore ? inOrder(found) : found;
+  assert.deepEqual(came(exactlyOnce), expectedAt(2, count), `${prefix}/2: each once, in order`);
+  const first = [...new Set(atLeastOnce)];
+  assert.deepEqual(came(first), expectedAt(1, count), `${prefix}/1: in order, whatever came again`);
+}
+
+/**
+ * The same as far as it is ours, where Mosquitto 2.0 has been restarted in between. When more than 20
+ * messages are on their way to a subscriber it forgets over a restart how far some of them have come:
+ * under an identifier that it has sent PUBREL for it sends PUBLISH again, against [MQTT-4.3.3-6 v3], and
+ * the subscriber takes a second message. Its own log shows each case, and that what the bridge handed
+ * over was published once and released once, in order. Others it sends late.
+ */
+async function assertCompleteBehindMosquitto(
+  taker: LastingClient,
+  prefix: string,
+  count: number,
+  endAndRead: () => Promise<string>,
+): Promise<void> {
+  const [atLeastOnce, exactlyOnce] = await arrivals(taker, prefix, count);
+  assert.deepEqual(inOrder(new Set(atLeastOnce)), expectedAt(1, count));
+  assert.deepEqual(inOrder(new Set(exactlyOnce)), expectedAt(2, count));
+  const trace = new MosquittoTrace(await endAndRead(), "bridge", taker.clientId);
+  assert.deepEqual(trace.complaints, []);
+  assert.equal(trace.released, expectedAt(2, count).length);
+  const doubles = exactlyOnce.length - new Set(exactlyOnce).size;
+  assert.ok(doubles <= trace.sentAgain, `${doubles} came twice, ${trace.sentAgain} by Mosquitto`);
+}
+
+function inOrder(numbers: Iterable<number>): number[] {
+  return [...numbers].sort((a, b) => a - b);
 }
 
 function configurationOfOurs(
@@ -100,9 +143,22 @@ function configurationOfOurs(
     "connection there",
     `address 127.0.0.1:${port}`,
     "restart_timeout 1",
+    "remote_clientid bridge",
     "notifications false",
     ...further,
   ];
+}
+
+function startRemote(
+  kind: "mosquitto" | "sabethes",
+  directory: string,
+  port?: number,
+): Promise<MosquittoProcess | BrokerProcess> {
+  if (kind === "mosquitto") return MosquittoProcess.start(directory, { port });
+  return BrokerProcess.start(directory, {
+    port,
+    configuration: ["allow_anonymous true", ...persistent(directory), "max_queued_messages 0"],
+  });
 }
 
 async function connected(port: number, name: string, filter?: string): Promise<LastingClient> {
@@ -124,18 +180,13 @@ for (const kind of ["mosquitto", "sabethes"] as const) {
         const remoteDirectory = `${directory}/remote`;
         await Deno.mkdir(remoteDirectory);
         const port = freePort();
-        const start = () =>
-          kind === "mosquitto"
-            ? MosquittoProcess.start(remoteDirectory, { port })
-            : BrokerProcess.start(remoteDirectory, {
-              port,
-              configuration: [
-                "allow_anonymous true",
-                ...persistent(remoteDirectory),
-                "max_queued_messages 0",
-              ],
-            });
+        const start = () => startRemote(kind, remoteDirectory, port);
         let remote: MosquittoProcess | BrokerProcess = await start();
+        let log = "";
+        const end = async (signal: Deno.Signal) => {
+          await remote.end(signal);
+          if (remote instanceof MosquittoProcess) log += remote.log;
+        };
         try {
           await using local = await BrokerProcess.start(directory, {
             configuration: configurationOfOurs(directory, port, ["topic a/# out 2"]),
@@ -147,17 +198,55 @@ for (const kind of ["mosquitto", "sabethes"] as const) {
             await pause(600);
             // Mosquitto forgets what it has acknowledged when it is killed.
             const signal = kind === "sabethes" && round % 2 === 0 ? "SIGKILL" : "SIGTERM";
-            await remote.end(signal);
+            await end(signal);
             await taker.disconnect();
             remote = await start();
             await taker.connect(port);
           }
           await pause(300);
           await load.stop();
-          await assertComplete(taker, "a", load.published);
+          if (kind === "sabethes") await assertComplete(taker, "a", load.published);
+          else {
+            await assertCompleteBehindMosquitto(taker, "a", load.published, async () => {
+              await end("SIGTERM");
+              return log;
+            });
+          }
           local.assertNoDefect();
         } finally {
           await remote[Symbol.asyncDispose]();
+        }
+      }),
+  });
+
+  Deno.test({
+    name: `ours is killed under load, with ${kind} on the other side`,
+    ignore: kind === "mosquitto" && !hasMosquitto(),
+    fn: () =>
+      withDirectory(async (directory) => {
+        const remoteDirectory = `${directory}/remote`;
+        await Deno.mkdir(remoteDirectory);
+        await using remote = await startRemote(kind, remoteDirectory);
+        const port = freePort();
+        const configuration = configurationOfOurs(directory, remote.port, ["topic a/# out 2"]);
+        let local = await BrokerProcess.start(directory, { configuration, port });
+        try {
+          await using publisher = await connected(port, "p");
+          await using taker = await connected(remote.port, "t", "a/#");
+          const load = new Load(publisher, "a");
+          for (let round = 0; round < ROUNDS; round++) {
+            await pause(600);
+            await local.end("SIGKILL");
+            await publisher.disconnect();
+            local = await BrokerProcess.start(directory, { configuration, port });
+            await publisher.connect(port);
+          }
+          await pause(300);
+          await load.stop();
+          await assertComplete(taker, "a", load.published);
+          local.assertNoDefect();
+        } finally {
+          await local[Symbol.asyncDispose]();
         }
       }),
   });
@@ -169,15 +258,7 @@ for (const kind of ["mosquitto", "sabethes"] as const) {
       withDirectory(async (directory) => {
         const remoteDirectory = `${directory}/remote`;
         await Deno.mkdir(remoteDirectory);
-        await using remote = kind === "mosquitto"
-          ? await MosquittoProcess.start(remoteDirectory)
-          : await BrokerProcess.start(remoteDirectory, {
-            configuration: [
-              "allow_anonymous true",
-              ...persistent(remoteDirectory),
-              "max_queued_messages 0",
-            ],
-          });
+        await using remote = await startRemote(kind, remoteDirectory);
         await using proxy = new CuttingProxy(remote.port);
         // Whatever the seed, each is cut at another byte.
         let drawn = 1;
