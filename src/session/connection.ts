@@ -83,8 +83,8 @@ export abstract class Connection implements HeldOutput {
   #state: State = "opening";
   /** A question to `Access` is open; nothing more is read until its answer. */
   protected isSuspended = false;
-  /** Suspended only until the others have had their turn. */
-  #isInterrupted = false;
+  /** Suspended only until the others have had their turn, to go on with this. */
+  #interrupted: (() => void) | null = null;
   #held: HeldAcks | null = null;
 
   constructor(
@@ -167,7 +167,7 @@ export abstract class Connection implements HeldOutput {
 
   /** Reads on, unless there is another reason to wait. */
   #readOn() {
-    if (this.#isInterrupted) return this.host.continueLater(this);
+    if (this.#interrupted !== null) return this.host.continueLater(this);
     const waits = this.isSuspended || this.waitsForItself || this.waitsForReceiver;
     if (waits || this.#state === "closed") return;
     this.lastPacketAtMs = this.host.nowMs;
@@ -282,9 +282,10 @@ export abstract class Connection implements HeldOutput {
     if (this.#state === "connected" && this.session!.retainedDeliveries !== null) {
       this.feedRetained();
     }
-    if (!this.#isInterrupted || this.waitsForItself || this.waitsForReceiver) return;
-    this.#isInterrupted = false;
-    this.resumeWith(() => {});
+    const act = this.#interrupted;
+    if (act === null || this.waitsForItself || this.waitsForReceiver) return;
+    this.#interrupted = null;
+    this.resumeWith(act);
   }
 
   /** Ends the connection. `text` goes to the log; without it the client said goodbye. */
@@ -314,8 +315,9 @@ export abstract class Connection implements HeldOutput {
         } else if (frame === Frame.None) {
           this.#partial = reader.partial;
           const rest = reader.takeStopped();
-          if (rest !== null) this.#interrupt(rest);
-          return;
+          if (rest === null) return;
+          this.#rest = rest;
+          return this.interrupt(() => {});
         } else return this.refused(frame);
       }
       this.#partial = null;
@@ -329,10 +331,9 @@ export abstract class Connection implements HeldOutput {
     }
   }
 
-  /** Its packets have cost much: the others get their turn before the rest. */
-  #interrupt(rest: Uint8Array) {
-    this.#rest = rest;
-    this.#isInterrupted = true;
+  /** Its packets cost much: the others get their turn before it goes on with `act` and the rest. */
+  interrupt(act: () => void): void {
+    this.#interrupted = act;
     this.suspend();
     this.host.continueLater(this);
   }

@@ -12,6 +12,9 @@ import type { Host } from "./ports.ts";
 
 /** What a client subscribes to: SUBSCRIBE and UNSUBSCRIBE. */
 
+/** Filters that `Access` is asked for before others get their turn: each may cost a walk through rules. */
+const FILTERS_SLICE = 256;
+
 /** Handles a SUBSCRIBE, asking `Access` for each filter. @throws {ProtocolError} */
 export function receiveSubscribe(
   host: Host,
@@ -20,7 +23,11 @@ export function receiveSubscribe(
   granted: number[] = [],
 ): void {
   const { access } = host;
-  for (let index = granted.length; index < packet.subscriptions.length; index++) {
+  const first = granted.length;
+  for (let index = first; index < packet.subscriptions.length; index++) {
+    if (index - first === FILTERS_SLICE) {
+      return connection.interrupt(() => receiveSubscribe(host, connection, packet, granted));
+    }
     const request = mounted(connection, packet.subscriptions[index]);
     if (request.noLocal && request.filter.startsWith("$share/")) {
       throw protocolError("[MQTT-3.8.3-4] No Local on a Shared Subscription");
@@ -92,14 +99,22 @@ export function receiveUnsubscribe(
   host: Host,
   connection: Connection,
   packet: UnsubscribePacket,
+  reasons: number[] = [],
+  changes: number = host.journal.changes,
 ): void {
-  const changes = host.journal.changes;
   const { mountPoint } = connection.listener;
-  const reasons = packet.filters.map((asked) => {
+  const first = reasons.length;
+  for (let index = first; index < packet.filters.length; index++) {
+    if (index - first === FILTERS_SLICE) {
+      return connection.interrupt(() =>
+        receiveUnsubscribe(host, connection, packet, reasons, changes)
+      );
+    }
+    const asked = packet.filters[index];
     const filter = mountPoint === "" ? asked : mountedFilter(mountPoint, asked);
     const allowed = host.access.mayUnsubscribe(connection.identity!, filter);
-    return allowed < 0x80 ? host.unsubscribe(connection.session!, filter) : allowed;
-  });
+    reasons.push(allowed < 0x80 ? host.unsubscribe(connection.session!, filter) : allowed);
+  }
   const answer = subscriptionAnswer(
     PacketType.Unsuback,
     connection.version,
