@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Broker, Observer } from "../../src/broker/broker.ts";
+import type { Broker } from "../../src/broker/broker.ts";
+import type { Observer } from "../../src/broker/ports.ts";
 import type { Connection } from "../../src/session/connection.ts";
 import type { Settings } from "../../src/session/ports.ts";
 import type { Session } from "../../src/session/session.ts";

@@ -291,7 +291,7 @@ export class Simulation {
       maxQueuedMessages: some(3, 10),
       maxQueuedBytes: some(100, 500),
       maxInflightBytes: some(60, 200),
-      maxInflightMessages: chance.pick([5, 20]),
+      maxInflightMessages: this.dimensions.memoryLimit > 0 ? 3 : chance.pick([5, 20]),
       allowDuplicateMessages: chance.percent(50),
       queueQos0Messages: chance.percent(50),
       clientRate: { messages: some(5, 20), bytes: 0 },
