@@ -2,7 +2,7 @@ import type { Hono } from "hono";
 import type { AccessHooks, Client } from "./access/hooks.ts";
 import { KnownClients } from "./access/known_clients.ts";
 import { createAdminApp } from "./admin/app.ts";
-import type { Observer } from "./broker/broker.ts";
+import type { Observer } from "./broker/ports.ts";
 import { configurationFromOptions } from "./config/configuration_from_options.ts";
 import { isLoopback } from "./config/loopback.ts";
 import type { BrokerOptions } from "./config/options.ts";

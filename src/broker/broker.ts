@@ -23,12 +23,11 @@ import type {
 } from "../session/ports.ts";
 import type { Entry } from "../session/entry.ts";
 import type { Session } from "../session/session.ts";
-import { Journal, type JournalOptions } from "../store/journal.ts";
-import type { Store, StoreHealth } from "../store/store.ts";
+import { Journal } from "../store/journal.ts";
+import type { StoreHealth } from "../store/store.ts";
 import type { ConnectPacket } from "../wire/connect_packet.ts";
 import { FrameReader } from "../wire/frame_reader.ts";
 import type { Outbox, SentCounters } from "../wire/outbox.ts";
-import { PacketType } from "../wire/packet_type.ts";
 import { Publish, type Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
@@ -37,58 +36,21 @@ import {
   newSentCounters,
   packetStatistics,
   type Statistics,
-  total,
+  statisticsOf,
 } from "./counters.ts";
 import { CommitPolicy } from "./commit_policy.ts";
 import { Control } from "./control.ts";
 import { Congestion } from "./congestion.ts";
 import { Deadlines, type Due } from "./deadlines.ts";
+import { Housekeeping } from "./housekeeping.ts";
 import { LoginFailures } from "./login_failures.ts";
 import { MemoryLimit } from "./memory_limit.ts";
 import { Messages } from "./messages.ts";
+import type { Ports } from "./ports.ts";
 import { Rates } from "./rates.ts";
 import { restore, type Restored } from "./restore.ts";
 import { Sessions } from "./sessions.ts";
 import { SysTopics } from "./sys_topics.ts";
-
-/** Everything that is not computed: time, chance, disk, the event loop. */
-export interface Ports {
-  readonly clock: {
-    /** Milliseconds that never jump. */
-    monotonicMs(): number;
-    /** Milliseconds since 1970. */
-    wallMs(): number;
-  };
-  readonly store: Store;
-  readonly journal: Omit<JournalOptions, "clock" | "onCommitted">;
-  readonly access: Access;
-  /** Calls once, when all input of this turn has been handled. */
-  endOfTurn(run: () => void): void;
-  /** Calls once, in a later turn, after input that has come meanwhile. */
-  nextTurn(run: () => void): void;
-  /** Call {@linkcode Broker.wake} at this monotonic time; replaces the time asked for before. */
-  wakeAt(atMs: number): void;
-  /** 32 bits of chance. */
-  random(): number;
-  randomUuid(): string;
-  /** Memory in use. */
-  heapBytes(): number;
-  log(type: LogType, text: string, details?: LogDetails): void;
-  logs(type: LogType): boolean;
-  readonly observer: Observer | null;
-  readonly version: string;
-}
-
-/** Told of what happens; for embedding. Called in the middle of a turn: must only take notes. */
-export interface Observer {
-  connected(session: Session): void;
-  disconnected(session: Session, text: string | undefined): void;
-  subscribed(session: Session, request: SubscriptionRequest): void;
-  unsubscribed(session: Session, filter: string): void;
-  /** Null: `published` is not asked for. */
-  published: ((publish: Publish, topic: Topic, publisher: Session | null) => void) | null;
-  dropped(session: Session, reason: string): void;
-}
 
 function frameLimits(settings: Settings): FrameLimits {
   return { before: limitsBeforeConnect(settings), after: limitsAfterConnect(settings) };
@@ -98,7 +60,6 @@ function frameLimits(settings: Settings): FrameLimits {
 const TOPICS_MAXIMUM = 100_000;
 /** In all routes that topics hold, some 75 bytes each: thousands may subscribe to all of the topics. */
 const HELD_MATCHES_MAXIMUM = 1_000_000;
-const JOURNAL_TICK_MS = 100;
 /** Of {@linkcode Host.spent}: looking at a node of the subscription tree. */
 const NODE_UNITS = 4;
 /** {@linkcode Host.spent} of one chunk before others get their turn: some 100 ms. */
@@ -126,9 +87,6 @@ export class Broker implements Host {
 
   readonly #ports: Ports;
   #limits: FrameLimits;
-  /** What recurs: the next update of $SYS, the next scan for expired retained messages. */
-  #sysUpdate: Deadline | null = null;
-  #retainedScan: Deadline | null = null;
   readonly #deadlines = new Deadlines();
   readonly #congestion = new Congestion(this.#deadlines);
   readonly #commits: CommitPolicy;
@@ -137,7 +95,7 @@ export class Broker implements Host {
   readonly #loginFailures = new LoginFailures();
   readonly #messages: Messages;
   readonly #control = new Control(this);
-  readonly #sys: SysTopics;
+  readonly #housekeeping: Housekeeping;
   readonly #startedAtMs: number;
   #nowMs = -1;
   #touched: Outbox[] = [];
@@ -189,7 +147,12 @@ export class Broker implements Host {
     );
     const { sessions, connections } = this;
     this.#memory = new MemoryLimit({ messages: this.#messages, sessions, connections });
-    this.#sys = new SysTopics(ports.version, (topic, value) => this.#publishSys(topic, value));
+    const sys = new SysTopics(ports.version, (topic, value) => this.#publishSys(topic, value));
+    this.#housekeeping = new Housekeeping(settings, this.#deadlines, this, {
+      updateSys: () => sys.update(this.statistics(), packetStatistics(this.counters, this.sent)),
+      removeExpired: (nowMs) => this.#messages.removeExpired(nowMs),
+      tickJournal: ports.journal.durability === "none" ? null : () => this.journal.tick(),
+    });
   }
 
   /** Reads the store, once, before anything else. @throws {StoreError} */
@@ -202,41 +165,7 @@ export class Broker implements Host {
 
   /** Begins the work that time drives. */
   start(): void {
-    if (this.settings.sysInterval > 0) this.#updateSys();
-    this.#recur();
-    if (this.#ports.journal.durability !== "none") {
-      this.#deadlines.set(this.nowMs + JOURNAL_TICK_MS, {
-        due: (at) => {
-          this.journal.tick();
-          return at + JOURNAL_TICK_MS;
-        },
-      });
-    }
-  }
-
-  /** Sets anew what recurs in an interval that may have changed. */
-  #recur() {
-    this.#deadlines.cancel(this.#sysUpdate);
-    this.#deadlines.cancel(this.#retainedScan);
-    this.#sysUpdate = this.#retainedScan = null;
-    const { sysInterval, retainExpiryInterval } = this.settings;
-    if (sysInterval > 0) {
-      this.#sysUpdate = this.#deadlines.set(this.#nextSysUpdateMs(), {
-        due: () => {
-          this.#updateSys();
-          return this.#nextSysUpdateMs();
-        },
-      });
-    }
-    if (retainExpiryInterval > 0) {
-      const every = retainExpiryInterval * 1000;
-      this.#retainedScan = this.#deadlines.set(this.nowMs + every, {
-        due: (at) => {
-          this.#messages.removeExpired(at);
-          return at + every;
-        },
-      });
-    }
+    this.#housekeeping.start();
   }
 
   /** Other settings are in force. What a client was told when it connected goes on to hold for it. */
@@ -245,7 +174,7 @@ export class Broker implements Host {
     this.settings = settings;
     this.#limits = frameLimits(settings);
     this.tree.allowDuplicates(settings.allowDuplicateMessages);
-    this.#recur();
+    this.#housekeeping.configure(settings);
     for (const connection of this.connections) {
       connection.logPackets(this.logs("debug"));
       this.#rates.ended(connection);
@@ -361,44 +290,13 @@ export class Broker implements Host {
   }
 
   statistics(): Statistics {
-    const { counters, sent, sessions } = this;
     const heapCurrent = this.#ports.heapBytes();
     this.#heapMaximum = Math.max(this.#heapMaximum, heapCurrent);
-    let packetsWaiting = 0, packetBytesWaiting = 0;
-    for (const { outbox } of this.connections) {
-      packetsWaiting += outbox.waitingPackets;
-      packetBytesWaiting += outbox.waiting;
-    }
-    return {
+    return statisticsOf(this, this.#messages, {
       uptimeSeconds: (this.nowMs - this.#startedAtMs) / 1000,
-      clientsTotal: sessions.count,
-      clientsConnected: sessions.connected,
-      clientsDisconnected: sessions.count - sessions.connected,
-      clientsMaximum: sessions.maximum,
-      clientsExpired: counters.expiredSessions,
-      socketsAccepted: counters.sockets,
-      connectsReceived: counters.connects,
-      messagesReceived: total(counters.packetsReceived),
-      messagesSent: total(sent.packets),
-      bytesReceived: counters.bytesReceived,
-      bytesSent: counters.bytesSent,
-      publishMessagesReceived: counters.publishesReceived,
-      publishMessagesSent: sent.packets[PacketType.Publish],
-      publishMessagesDropped: counters.dropped,
-      publishBytesReceived: counters.publishBytesReceived,
-      publishBytesSent: sent.publishBytes,
-      subscriptions: this.tree.count,
-      sharedSubscriptions: this.tree.sharedCount,
-      retainedMessages: this.retained.count,
-      storeMessages: this.#messages.keptCount,
-      storeBytes: this.#messages.keptBytes,
-      packetsWaiting,
-      packetBytesWaiting,
       heapCurrent,
       heapMaximum: this.#heapMaximum,
-      protocolErrors: counters.protocolErrors,
-      faults: counters.faults,
-    };
+    });
   }
 
   // Host: the turn
@@ -696,16 +594,5 @@ export class Broker implements Host {
     const payload = new TextEncoder().encode(value);
     const publish = Publish.of({ payload, qos: 2, retain: true });
     this.route(publish, topic, null);
-  }
-
-  #updateSys() {
-    this.#sys.update(this.statistics(), packetStatistics(this.counters, this.sent));
-  }
-
-  /** $SYS is updated when Unix time is a multiple of the interval. */
-  #nextSysUpdateMs(): number {
-    const every = this.settings.sysInterval * 1000;
-    const wall = this.nowMs + this.wallOffsetMs;
-    return this.nowMs + every - wall % every;
   }
 }

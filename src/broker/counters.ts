@@ -1,6 +1,8 @@
 import type { Counters } from "../session/ports.ts";
 import type { SentCounters } from "../wire/outbox.ts";
 import { PacketType } from "../wire/packet_type.ts";
+import type { Broker } from "./broker.ts";
+import type { Messages } from "./messages.ts";
 
 /** Everything counted since start, at zero. */
 export function newCounters(): Counters {
@@ -37,7 +39,7 @@ export function packetStatistics(counters: Counters, sent: SentCounters): Packet
   return { received: byName(counters.packetsReceived), sent: byName(sent.packets) };
 }
 
-export function total(counts: Float64Array): number {
+function total(counts: Float64Array): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
@@ -73,4 +75,49 @@ export interface Statistics {
   heapMaximum: number;
   protocolErrors: number;
   faults: number;
+}
+
+/** The numbers of a broker: those it counts, and those that are counted now. */
+export function statisticsOf(
+  broker: Pick<
+    Broker,
+    "counters" | "sent" | "sessions" | "connections" | "tree" | "retained"
+  >,
+  messages: Messages,
+  measured: Pick<Statistics, "uptimeSeconds" | "heapCurrent" | "heapMaximum">,
+): Statistics {
+  const { counters, sent, sessions, tree } = broker;
+  let packetsWaiting = 0, packetBytesWaiting = 0;
+  for (const { outbox } of broker.connections) {
+    packetsWaiting += outbox.waitingPackets;
+    packetBytesWaiting += outbox.waiting;
+  }
+  return {
+    ...measured,
+    clientsTotal: sessions.count,
+    clientsConnected: sessions.connected,
+    clientsDisconnected: sessions.count - sessions.connected,
+    clientsMaximum: sessions.maximum,
+    clientsExpired: counters.expiredSessions,
+    socketsAccepted: counters.sockets,
+    connectsReceived: counters.connects,
+    messagesReceived: total(counters.packetsReceived),
+    messagesSent: total(sent.packets),
+    bytesReceived: counters.bytesReceived,
+    bytesSent: counters.bytesSent,
+    publishMessagesReceived: counters.publishesReceived,
+    publishMessagesSent: sent.packets[PacketType.Publish],
+    publishMessagesDropped: counters.dropped,
+    publishBytesReceived: counters.publishBytesReceived,
+    publishBytesSent: sent.publishBytes,
+    subscriptions: tree.count,
+    sharedSubscriptions: tree.sharedCount,
+    retainedMessages: broker.retained.count,
+    storeMessages: messages.keptCount,
+    storeBytes: messages.keptBytes,
+    packetsWaiting,
+    packetBytesWaiting,
+    protocolErrors: counters.protocolErrors,
+    faults: counters.faults,
+  };
 }

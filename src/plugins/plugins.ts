@@ -9,7 +9,8 @@ import { KnownClients } from "../access/known_clients.ts";
 import type { PasswordVerifier } from "../access/password_verifier.ts";
 import type { Policy } from "../access/policy.ts";
 import { SparkplugPolicy } from "../access/sparkplug.ts";
-import type { Broker, Observer } from "../broker/broker.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Observer } from "../broker/ports.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { PluginSection } from "../config/options.ts";
 import {

@@ -1,7 +1,8 @@
 import { type AccessHooks, hookPolicy } from "../access/hooks.ts";
 import type { AdminServer } from "../admin/server.ts";
 import type { AdminSource } from "../admin/source.ts";
-import { Broker, type Observer } from "../broker/broker.ts";
+import { Broker } from "../broker/broker.ts";
+import type { Observer } from "../broker/ports.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Loaded } from "../config/load_configuration.ts";
 import { errorTrace } from "../error_text.ts";

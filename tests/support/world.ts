@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { hookAccess } from "./access.ts";
-import { Broker, type Observer, type Ports } from "../../src/broker/broker.ts";
+import { Broker } from "../../src/broker/broker.ts";
+import type { Observer, Ports } from "../../src/broker/ports.ts";
 import type { LogType } from "../../src/log.ts";
 import type { Connection } from "../../src/session/connection.ts";
 import type { Access, Link, ListenerSettings, Peer, Settings } from "../../src/session/ports.ts";
