@@ -262,7 +262,7 @@ export class OutboundFlow {
     const inFlight = window.inOrder(this.#packetId);
     const queue = this.#queue ??= new Deque();
     for (let index = inFlight.length - 1; index >= 0; index--) {
-      inFlight[index].message?.publish.detach();
+      inFlight[index].message?.publish.detachToWait();
       const entry = inFlight[index];
       // Its bytes counted until PUBCOMP on that connection; only the identifier is left of it.
       if (entry.state === EntryState.Released) entry.size = 0;
@@ -387,7 +387,7 @@ export class OutboundFlow {
 
   #enqueue(entry: Entry) {
     // It may wait for days: not in a block that others have long left.
-    entry.message?.publish.detach();
+    entry.message?.publish.detachToWait();
     (this.#queue ??= new Deque()).push(entry);
     this.#queuedBytes += entry.size;
     if (entry.qos === 0) this.#queuedQos0++;

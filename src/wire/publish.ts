@@ -209,8 +209,32 @@ export class Publish {
   /** Moves a copy that shares a block into bytes of its own, so that it does not hold the block. */
   detach(): void {
     const { propertiesStart: start, propertiesEnd: middle, end } = this;
-    if (this.bytes.length !== BLOCK_BYTES || end - start > SHARED_SIZE_MAXIMUM) return;
-    this.#own(this.bytes.slice(start, end), 0, middle - start, end - start);
+    const sharesAny = this.#shares(BLOCK_BYTES, SHARED_SIZE_MAXIMUM) ||
+      this.#shares(WAITING_BLOCK_BYTES, WAITING_SIZE_MAXIMUM);
+    if (sharesAny) this.#own(this.bytes.slice(start, end), 0, middle - start, end - start);
+  }
+
+  /**
+   * The same for one that waits in a queue, often with many others: small ones move to a small block,
+   * since a buffer of their own would weigh more than they do, and cost more than all else about them.
+   */
+  detachToWait(): void {
+    const { propertiesStart: start, propertiesEnd: middle, end } = this;
+    const size = end - start;
+    if (!this.#shares(BLOCK_BYTES, SHARED_SIZE_MAXIMUM)) return;
+    if (size > WAITING_SIZE_MAXIMUM) return this.detach();
+    if (waitingAt + size > WAITING_BLOCK_BYTES) {
+      waitingBlock = new Uint8Array(WAITING_BLOCK_BYTES);
+      waitingAt = 0;
+    }
+    const to = waitingAt;
+    waitingAt = copyBytes(waitingBlock, to, this.bytes, start, end);
+    this.#own(waitingBlock, to, to + middle - start, waitingAt);
+  }
+
+  /** No buffer of a message's own is that much larger than the message. */
+  #shares(blockBytes: number, sizeMaximum: number): boolean {
+    return this.bytes.length === blockBytes && this.end - this.propertiesStart <= sizeMaximum;
   }
 
   /** Properties and payload stand behind one another in bytes that stay. */
@@ -229,6 +253,11 @@ const SHARED_SIZE_MAXIMUM = 1024;
 const BLOCK_BYTES = 16_384;
 let block = new Uint8Array(BLOCK_BYTES);
 let blockAt = 0;
+/** What waits for long may hold a block whose other messages are long gone: it is small for that. */
+const WAITING_SIZE_MAXIMUM = 256;
+const WAITING_BLOCK_BYTES = 2048;
+let waitingBlock = new Uint8Array(WAITING_BLOCK_BYTES);
+let waitingAt = 0;
 
 /** The list without Topic Alias, Message Expiry and Will Delay Interval, order kept. */
 export function forwardedProperties(bytes: Uint8Array, properties: Properties): Uint8Array {
