@@ -12,6 +12,8 @@ import { LoadClient, Tally } from "./load_client.ts";
 export interface Load {
   readonly host: string;
   readonly port: number;
+  /** Where subscribers connect; 0 is where the others do. */
+  readonly subscribersPort: number;
   readonly tls: boolean;
   /** MQTT over WebSocket. */
   readonly ws: boolean;
@@ -71,6 +73,7 @@ export interface LoadResult {
 const defaultLoad: Load = {
   host: "127.0.0.1",
   port: 1883,
+  subscribersPort: 0,
   tls: false,
   ws: false,
   cafile: "",
@@ -179,9 +182,10 @@ async function openAll(
   const version = load.version as Version;
   const caCerts = load.tls && load.cafile !== "" ? [await Deno.readTextFile(load.cafile)] : [];
   const address = { ...load, caCerts };
+  const subscribersAddress = { ...address, port: load.subscribersPort || load.port };
   for (let first = 0; first < roles.length; first += openingMaximum) {
     const opening = roles.slice(first, first + openingMaximum).map(([role, index]) =>
-      LoadClient.open(address, version, tally, {
+      LoadClient.open(role === "sub" ? subscribersAddress : address, version, tally, {
         connect: connect(version, {
           clientId: `${load.prefix}-${role}-${index}`,
           clean: !load.lasting,

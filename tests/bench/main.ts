@@ -7,7 +7,14 @@
 import { measureCore } from "./core_bench.ts";
 import { Authority } from "../support/certificates.ts";
 import { generate, type Load, type LoadResult } from "./generator.ts";
-import { isInstalled, mosquitto, type Peer, sabethes, startPeer } from "./peers.ts";
+import {
+  isInstalled,
+  mosquitto,
+  type Peer,
+  sabethes,
+  startBridgedPeers,
+  startPeer,
+} from "./peers.ts";
 import { quick, type Scenario, scenarios } from "./scenarios.ts";
 
 const usage =
@@ -72,9 +79,10 @@ function wholeNumber(name: string, value: string): number {
 /** One run against a broker that is started for it, with an empty store. */
 async function runAgainst(
   peer: Peer,
-  { load, persistence }: Scenario,
+  { load, persistence = false, bridge }: Scenario,
   { tls, ws }: Options,
 ): Promise<Run> {
+  if (bridge) return await runOverBridge(peer, load, persistence);
   using authority = tls ? new Authority() : null;
   const lines = [];
   if (ws) lines.push("protocol websockets");
@@ -85,10 +93,21 @@ async function runAgainst(
     Deno.chmodSync(keyfile, 0o644);
     lines.push(`certfile ${certfile}`, `keyfile ${keyfile}`);
   }
-  await using running = await startPeer(peer, persistence === true, lines);
+  const broker = [`persistence ${persistence}`, "max_inflight_messages 100"];
+  await using running = await startPeer(peer, { broker, listener: lines });
   return await runAt(
     { ...load, host: "127.0.0.1", port: running.port, tls, ws, cafile: authority?.cafile ?? "" },
     () => running.residentBytes(),
+  );
+}
+
+/** One run against two brokers; the memory is that of the one with the bridge. */
+async function runOverBridge(peer: Peer, load: Partial<Load>, persistence: boolean): Promise<Run> {
+  await using running = await startBridgedPeers(peer, persistence);
+  const { first, second } = running;
+  return await runAt(
+    { ...load, host: "127.0.0.1", port: first.port, subscribersPort: second.port },
+    () => first.residentBytes(),
   );
 }
 

@@ -1,3 +1,5 @@
+import { LastingClient } from "../support/lasting_client.ts";
+
 /** A broker that a benchmark starts for itself. */
 export interface Peer {
   readonly name: string;
@@ -51,12 +53,17 @@ export function isInstalled(peer: Peer): boolean {
 /** How long a broker may take until it listens. */
 const startMaximumMs = 10_000;
 
+/** Lines that a broker gets besides those that all get. */
+export interface PeerLines {
+  readonly broker?: readonly string[];
+  /** Below its listener. */
+  readonly listener?: readonly string[];
+}
+
 /** Starts a broker with an empty store on a free port and waits until it listens. */
 export async function startPeer(
   peer: Peer,
-  persistence: boolean,
-  /** Lines for its listener. */
-  listenerLines: readonly string[] = [],
+  { broker = [], listener = [] }: PeerLines = {},
 ): Promise<RunningPeer> {
   const directory = await Deno.makeTempDir({ prefix: "sabethes-bench-" });
   const port = freePort();
@@ -65,16 +72,15 @@ export async function startPeer(
     configuration,
     [
       `listener ${port} 127.0.0.1`,
-      ...listenerLines,
+      ...listener,
       // Mosquitto 2.0 does not start when all of its listeners speak WebSocket.
-      ...listenerLines.length > 0 ? [`listener ${freePort()} 127.0.0.1`] : [],
+      ...listener.length > 0 ? [`listener ${freePort()} 127.0.0.1`] : [],
       "allow_anonymous true",
-      `persistence ${persistence}`,
       `persistence_location ${directory}/`,
-      "max_inflight_messages 100",
       "max_queued_messages 1000000",
       "log_dest none",
       ...peer.lines,
+      ...broker,
       "",
     ].join("\n"),
   );
@@ -112,6 +118,32 @@ export async function startPeer(
     throw error;
   }
   return running;
+}
+
+/** Two brokers of a kind, the first with a bridge that takes everything to the second at QoS 1. */
+export interface BridgedPeers extends AsyncDisposable {
+  readonly first: RunningPeer;
+  readonly second: RunningPeer;
+}
+
+/** Starts both, and waits until the bridge is connected. All but the addresses is left as it is by default. */
+export async function startBridgedPeers(peer: Peer, persistence: boolean): Promise<BridgedPeers> {
+  const lines = persistence ? ["persistence true"] : [];
+  await using stack = new AsyncDisposableStack();
+  const second = stack.use(await startPeer(peer, { broker: lines }));
+  const bridge = ["connection bench", `address 127.0.0.1:${second.port}`, "topic # out 1"];
+  const state = "bench/state";
+  const first = stack.use(
+    await startPeer(peer, { broker: [...lines, ...bridge, `notification_topic ${state}`] }),
+  );
+  await using client = new LastingClient(4, "bench-state");
+  await client.connect(second.port);
+  await new Promise<void>((resolve) => {
+    client.onTaken = ({ text }) => text === "1" && resolve();
+    client.subscribe(state, 1);
+  });
+  const running = stack.move();
+  return { first, second, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
 
 function freePort(): number {

@@ -6,6 +6,8 @@ export interface Scenario {
   readonly load: Partial<Load>;
   /** The broker keeps its state on disk. */
   readonly persistence?: true;
+  /** Two brokers of a kind, joined by a bridge at QoS 1: publishers at the first, subscribers at the second. */
+  readonly bridge?: true;
   /** What the row tells: deliveries a second, connects a second, or the delay of deliveries. */
   readonly measures?: "connects" | "latency";
 }
@@ -39,6 +41,13 @@ export const scenarios: readonly Scenario[] = [
   {
     name: "qos1-lasting",
     load: { publishers: 4, subscribers: 4, qos: 1, lasting: true, messages: 30_000 },
+    persistence: true,
+  },
+  { name: "bridge-qos1", load: { qos: 1, messages: 200_000 }, bridge: true },
+  {
+    name: "bridge-qos1-kept",
+    load: { qos: 1, messages: 100_000 },
+    bridge: true,
     persistence: true,
   },
   {
