@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Attempt } from "../../src/bridge/links.ts";
 import { Bridges } from "../../src/bridge/bridges.ts";
 import type { BridgeSettings } from "../../src/bridge/settings.ts";
+import type { Durability } from "../../src/store/journal.ts";
 import { defaultBridge } from "../bridge/support.ts";
 import type { World } from "../support/world.ts";
 import { BridgedSide } from "./bridged_side.ts";
@@ -10,19 +11,23 @@ import { wire, type WireEnd } from "./fake_wire.ts";
 
 export interface BridgeSimulationOptions {
   readonly bridge?: Partial<BridgeSettings>;
+  readonly durability?: Durability;
   /** Breaks the broker the bridge connects to. */
   readonly defect?: (remote: World) => void;
 }
 
-/** Two brokers, a bridge between them, and a wire that is cut at any step, by chance of one seed. */
+/** Two brokers that may crash, a bridge, and a wire that is cut at any step, by chance of one seed. */
 export class BridgeSimulation {
   cuts = 0;
+  crashes = 0;
   /** Messages that were acknowledged and came to both sides. */
   complete = 0;
   readonly #chance: Chance;
   readonly #here: BridgedSide;
   readonly #there: BridgedSide;
-  readonly #bridges: Bridges;
+  readonly #settings: BridgeSettings;
+  readonly #options: BridgeSimulationOptions;
+  #bridges: Bridges;
   #attempts: Attempt[] = [];
   #wire: [WireEnd, WireEnd] | null = null;
   /** Ends of earlier wires that have not yet learnt that they are cut. */
@@ -30,11 +35,24 @@ export class BridgeSimulation {
 
   constructor(seed: number, options: BridgeSimulationOptions = {}) {
     const chance = this.#chance = new Chance(seed);
-    const messages = new Map();
-    this.#here = new BridgedSide("here", messages);
-    this.#there = new BridgedSide("there", messages);
+    const messages = new Map(), { durability = "sync" } = options;
+    this.#here = new BridgedSide("here", messages, durability);
+    this.#there = new BridgedSide("there", messages, durability);
     options.defect?.(this.#there.world);
-    this.#bridges = new Bridges({
+    this.#options = options;
+    this.#settings = {
+      ...defaultBridge,
+      protocolVersion: chance.pick([4, 5]),
+      sessionExpirySeconds: 0xffff_ffff,
+      maxTopicAlias: chance.pick([0, 2]),
+      receiveMaximum: chance.pick([0, 1, 3]),
+      ...options.bridge,
+    };
+    this.#bridges = this.#startBridges();
+  }
+
+  #startBridges(): Bridges {
+    const bridges = new Bridges({
       broker: this.#here.world.broker,
       links: {
         open: (_address, _settings, attempt) => {
@@ -43,17 +61,11 @@ export class BridgeSimulation {
         },
         probe: () => () => {},
       },
-      chance: () => chance.below(1000) / 1000,
+      chance: () => this.#chance.below(1000) / 1000,
     });
-    this.#bridges.apply([{
-      ...defaultBridge,
-      protocolVersion: chance.pick([4, 5]),
-      sessionExpirySeconds: 0xffff_ffff,
-      maxTopicAlias: chance.pick([0, 2]),
-      receiveMaximum: chance.pick([0, 1, 3]),
-      ...options.bridge,
-    }]);
+    bridges.apply([this.#settings]);
     this.#here.world.run();
+    return bridges;
   }
 
   async run(steps: number): Promise<void> {
@@ -71,6 +83,7 @@ export class BridgeSimulation {
         [30, () => void side.store.settle()],
         [2, () => this.#stick()],
         [1, () => this.#bridges.all[0].reconnect()],
+        [1, () => this.#crash(side)],
         [10, () => this.#unstick()],
         [12, () => this.#timePasses(chance.weighted([[6, 50], [3, 1000], [1, 6000]]))],
       ]);
@@ -120,6 +133,23 @@ export class BridgeSimulation {
     here.lose();
     if (this.#chance.percent(50)) there.lose();
     else this.#lost.push(there);
+  }
+
+  /** The process of one of the brokers dies and is started again. */
+  #crash(side: BridgedSide) {
+    this.crashes++;
+    const [here, there] = this.#wire ?? [];
+    this.#wire = null;
+    side.crash(this.#chance.pick(["written", "lost"]));
+    if (side === this.#there) {
+      this.#lost = [];
+      this.#options.defect?.(side.world);
+      here?.lose();
+      return;
+    }
+    this.#attempts = [];
+    if (there !== undefined) this.#lost.push(there);
+    this.#bridges = this.#startBridges();
   }
 
   #stick() {

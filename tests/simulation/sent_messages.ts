@@ -63,8 +63,9 @@ export class SentMessages {
     const { message } = outgoing;
     const { qos, retain, expirySeconds } = message;
     this.#ledger.note(`${name} > publish ${message.topic} ${qos} ${message.id}`);
-    // Without a working store the broker refuses what it cannot keep, and MQTT 3 has no word for it.
-    if (!fake.world.broker.journal.accepting) message.unordered = true;
+    // Without a working store the broker refuses what it cannot keep: now, or when it reads on. MQTT 3
+    // has no word for it.
+    if (!fake.world.broker.journal.accepting || fake.isBehind) message.unordered = true;
     const isAllowed = this.#rights?.mayWrite(name, message.topic) ?? true;
     if (isAllowed || fake.isBehind) message.wasAllowed = true;
     if (!isAllowed) message.unordered = true;
