@@ -101,16 +101,10 @@ export class Sessions {
     if (session === undefined) session = this.#add(new Session(this.#host, clientId));
     this.#endAbsence(session);
     session.userName = connection.identity?.userName ?? "";
-    session.version = connect.version;
     session.sessionExpirySeconds = connect.sessionExpirySeconds;
     session.will = connect.will ?? null;
     session.identity = connection.identity;
-    session.connection = connection;
-    session.disconnectedAtMs = Infinity;
-    connection.session = session;
-    session.inbound?.resume();
-    this.#connected++;
-    this.keep(session);
+    this.resume(session, connection);
     return present;
   }
 
@@ -139,7 +133,7 @@ export class Sessions {
     if (session !== undefined) this.end(session);
   }
 
-  /** The bridge of that session is up. */
+  /** The client, or bridge, of that session has connected. */
   resume(session: Session, connection: Connection): void {
     session.version = connection.version;
     session.connection = connection;
