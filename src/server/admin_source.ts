@@ -22,7 +22,7 @@ export function adminSource(
     },
     certificates: () => server()?.listeners.certificates ?? [],
     bridges: () => server()?.bridging.bridges.all ?? [],
-    explainAcl: (question) => server()?.control.explain(question) ?? [],
+    explainAcl: (question) => server()?.accessControl.explain(question) ?? [],
     reload: () => server()?.reload() ?? null,
     webSocket: global.adminMqtt
       ? (socket, remoteAddress) => {

@@ -68,7 +68,7 @@ export class Server {
   readonly listeners: Listeners;
   readonly bridging: Bridging;
   /** Who may do what. */
-  readonly control: AccessControl;
+  readonly accessControl: AccessControl;
   /** For clients whose WebSockets the HTTP interface has opened. */
   readonly webSockets: WebSocketEntrance;
   readonly #store: Store;
@@ -100,7 +100,7 @@ export class Server {
     this.#log = log;
     this.#options = options;
     this.#logTopics = options.logTopics;
-    this.control = control;
+    this.accessControl = control;
     this.#plugins = plugins;
     control.onFault = (error, doing) => this.broker.fault(error, doing);
     this.source = source;
@@ -262,7 +262,7 @@ export class Server {
   };
 
   readonly #prepareAccess: Prepare = (effective) => {
-    const prepared = this.control.prepare(effective);
+    const prepared = this.accessControl.prepare(effective);
     if ("mistakes" in prepared) return prepared;
     const apply = () => {
       const mayStay = prepared.apply();
@@ -312,7 +312,7 @@ export class Server {
     await this.#plugins.close();
     // Time goes on until the last commit: the journal watches it.
     await this.broker.journal.close();
-    this.control.close();
+    this.accessControl.close();
     this.#timer.close();
   }
 }
