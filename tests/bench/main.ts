@@ -79,10 +79,10 @@ function wholeNumber(name: string, value: string): number {
 /** One run against a broker that is started for it, with an empty store. */
 async function runAgainst(
   peer: Peer,
-  { load, persistence = false, bridge }: Scenario,
+  { load, persistence, bridge }: Scenario,
   { tls, ws }: Options,
 ): Promise<Run> {
-  if (bridge) return await runOverBridge(peer, load, persistence);
+  if (bridge) return await runOverBridge(peer, load, persistence === true);
   using authority = tls ? new Authority() : null;
   const lines = [];
   if (ws) lines.push("protocol websockets");
@@ -93,7 +93,7 @@ async function runAgainst(
     Deno.chmodSync(keyfile, 0o644);
     lines.push(`certfile ${certfile}`, `keyfile ${keyfile}`);
   }
-  const broker = [`persistence ${persistence}`, "max_inflight_messages 100"];
+  const broker = [`persistence ${persistence === true}`, "max_inflight_messages 100"];
   await using running = await startPeer(peer, { broker, listener: lines });
   return await runAt(
     { ...load, host: "127.0.0.1", port: running.port, tls, ws, cafile: authority?.cafile ?? "" },
