@@ -1,8 +1,9 @@
 import type { Chance } from "./chance.ts";
 import type { Dimensions } from "./dimensions.ts";
-import type { ConnectOptions, FilterRequest, HonestClient } from "./honest_client.ts";
+import type { ConnectOptions, HonestClient } from "./honest_client.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Message } from "./message.ts";
+import type { FilterRequest } from "./questions.ts";
 
 /** Session Expiry Interval of a session that never expires. */
 export const NEVER = 0xffff_ffff;

@@ -9,6 +9,7 @@ import type { Ledger } from "./ledger.ts";
 import { idIn, type Message, payloadOf } from "./message.ts";
 import { PendingWill } from "./pending_will.ts";
 import type { PromisedSession } from "./promised_session.ts";
+import { type FilterRequest, Questions } from "./questions.ts";
 import { SentMessages } from "./sent_messages.ts";
 import type { WireNames } from "./wire_names.ts";
 
@@ -22,26 +23,8 @@ export interface ConnectOptions {
   readonly topicAliasMaximum: number;
 }
 
-/** A filter to subscribe to, in the broker's words. */
-export interface FilterRequest {
-  readonly filter: string;
-  readonly qos: number;
-  readonly noLocal: boolean;
-}
-
 /** How often nothing has come until nothing is expected any more. */
 const PATIENCE = 5;
-
-/** What a client asked for and has no answer to. */
-type Question =
-  | {
-    readonly type: "subscribe";
-    readonly requests: readonly FilterRequest[];
-    readonly identifier: number;
-    /** The store did not work, so that the broker may say no. */
-    readonly mayBeRefused: boolean;
-  }
-  | { readonly type: "unsubscribe"; readonly filter: string };
 
 /** What does not change in the life of a client. */
 export interface ClientParts {
@@ -94,7 +77,7 @@ export class HonestClient {
   #packetId = 0;
   /** QoS 2 messages that were received and not released; what each was, by Packet Identifier. */
   readonly #received = new Map<number, string>();
-  readonly #questions = new Map<number, Question>();
+  readonly #questions: Questions;
   #unsentAcks: { bytes: Uint8Array; frees: number }[] = [];
 
   constructor(parts: ClientParts) {
@@ -104,6 +87,7 @@ export class HonestClient {
     this.version = parts.version;
     this.sent = new SentMessages(parts.ledger, parts.rights);
     this.#pendingWill = new PendingWill(parts.ledger);
+    this.#questions = new Questions(parts.ledger, parts.name, parts.version);
   }
 
   get fake(): FakeClient | null {
@@ -112,11 +96,11 @@ export class HonestClient {
 
   get isIdle(): boolean {
     return this.sent.count === 0 && (this.#inbox?.isEmpty ?? true) &&
-      this.#unsentAcks.length === 0 && this.#questions.size === 0;
+      this.#unsentAcks.length === 0 && this.#questions.count === 0;
   }
 
   get hasUnfinished(): boolean {
-    return this.sent.count > 0 || this.#questions.size > 0;
+    return this.sent.count > 0 || this.#questions.count > 0;
   }
 
   get hasRoom(): boolean {
@@ -259,16 +243,11 @@ export class HonestClient {
 
   /** @param identifier Subscription Identifier; 0: none */
   subscribe(requests: readonly FilterRequest[], identifier: number): void {
-    const session = this.session!;
-    for (const { filter, qos, noLocal } of requests) {
-      session.acknowledged.delete(filter);
-      const from = this.ledger.moment();
-      session.asked.push({ filter, qos, from, until: Infinity, noLocal, identifier });
-    }
     const packetId = this.#nextPacketId();
     const fake = this.fake!;
     const mayBeRefused = !fake.world.broker.journal.accepting || fake.isBehind;
-    this.#questions.set(packetId, { type: "subscribe", requests, identifier, mayBeRefused });
+    const question = { type: "subscribe", requests, identifier, mayBeRefused } as const;
+    this.#questions.subscribe(this.session!, packetId, question);
     const filters = requests.map(({ filter, qos, noLocal }) =>
       [this.#names!.filter(filter), qos | (noLocal ? 4 : 0)] as const
     );
@@ -280,9 +259,8 @@ export class HonestClient {
   }
 
   unsubscribe(filter: string): void {
-    this.session!.acknowledged.delete(filter);
     const packetId = this.#nextPacketId();
-    this.#questions.set(packetId, { type: "unsubscribe", filter });
+    this.#questions.unsubscribe(this.session!, packetId, filter);
     this.ledger.note(`${this.name} > unsubscribe ${packetId} ${filter}`);
     const filters = [this.#names!.filter(filter)];
     this.fake!.send(packets.unsubscribe(this.version, { packetId, filters }));
@@ -373,9 +351,14 @@ export class HonestClient {
       case "pubrec":
         return this.sent.pubrec(this.#sender, packetId, packet, this.session!);
       case "suback":
-        return this.#subscribed(packetId, packet);
+        return this.#questions.subscribed(
+          this.session!,
+          packetId,
+          packet.reasons!,
+          this.expirySeconds > 0,
+        );
       case "unsuback":
-        return this.#unsubscribed(packetId);
+        return this.#questions.unsubscribed(this.session!, packetId);
       default: {
         // Quota exceeded: looked at when the connection is found to be closed.
         const isForMemory = packet.type === "disconnect" && packet.reason === 0x97;
@@ -430,40 +413,4 @@ export class HonestClient {
       this.#unsentAcks.push({ bytes: packets.ack("pubrec", packetId), frees: 0 });
     }
   }
-
-  #subscribed(packetId: number, packet: ServerPacket) {
-    const question = this.#answered(packetId, "subscribe");
-    question.requests.forEach(({ filter, noLocal }, index) => {
-      const qos = packet.reasons![index];
-      if (qos === (this.version === 5 ? 0x97 : 0x80) && question.mayBeRefused) return;
-      assert.ok(qos <= 2, `${this.name} may not subscribe to ${filter}: ${qos}`);
-      // Asked for again meanwhile, or a session that ends with its connection: nothing is promised.
-      const isLast = ![...this.#questions.values()].some((later) => concerns(later, filter));
-      if (!isLast || this.expirySeconds === 0) return;
-      const { identifier } = question;
-      const at = this.ledger.moment();
-      this.session!.acknowledged.set(filter, { qos, at, noLocal, identifier });
-    });
-  }
-
-  #unsubscribed(packetId: number) {
-    const { filter } = this.#answered(packetId, "unsubscribe");
-    if ([...this.#questions.values()].some((later) => concerns(later, filter))) return;
-    for (const asked of this.session!.asked) {
-      if (asked.filter === filter) asked.until = Math.min(asked.until, this.ledger.moment());
-    }
-  }
-
-  #answered<T extends Question["type"]>(packetId: number, type: T): Question & { type: T } {
-    const question = this.#questions.get(packetId);
-    assert.ok(question?.type === type, `${this.name} got an answer to nothing: ${packetId}`);
-    this.#questions.delete(packetId);
-    return question as Question & { type: T };
-  }
-}
-
-function concerns(question: Question, filter: string): boolean {
-  return question.type === "unsubscribe"
-    ? question.filter === filter
-    : question.requests.some((one) => one.filter === filter);
 }
