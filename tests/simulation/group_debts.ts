@@ -2,17 +2,11 @@ import assert from "node:assert/strict";
 import type { Message } from "./message.ts";
 import { filterMatches, type PromisedSession } from "./promised_session.ts";
 
-interface Candidate {
-  readonly session: PromisedSession;
-  /** How often it may have ended before. */
-  readonly weakened: number;
-}
-
 interface Debt {
   readonly filter: string;
   readonly message: Message;
   /** Whoever may be the member that has it. */
-  readonly candidates: readonly Candidate[];
+  readonly candidates: readonly PromisedSession[];
 }
 
 /** What groups of Shared Subscriptions are owed: each message, by one of the members. */
@@ -36,11 +30,7 @@ export class GroupDebts {
       );
       const isKnown = hasMember && !sessions.some((one) => one.isNewTo(message, filter));
       if (!isKnown || candidates.some((one) => excludes(one) || !keeps(one, filter))) continue;
-      this.#debts.push({
-        filter,
-        message,
-        candidates: candidates.map((session) => ({ session, weakened: session.weakened })),
-      });
+      this.#debts.push({ filter, message, candidates });
     }
   }
 
@@ -53,13 +43,13 @@ export class GroupDebts {
     let certain = 0;
     for (const { filter, message, candidates } of this.#debts) {
       // Who has it may have ended his session, and the message with it.
-      const isCertain = candidates.every(({ session, weakened }) =>
-        current.get(session.client) === session && session.weakened === weakened &&
-        !session.excused.has(message)
+      const isCertain = candidates.every((one) =>
+        current.get(one.client) === one && one.weakenedAt < message.sentAt &&
+        !one.excused.has(message)
       );
       if (!isCertain) continue;
       certain++;
-      const isSeen = candidates.some(({ session }) => session.seen.has(message));
+      const isSeen = candidates.some((one) => one.seen.has(message));
       assert.ok(isSeen, `nobody of ${filter} ever got "${message.id}" of ${message.topic}`);
     }
     this.#debts = [];

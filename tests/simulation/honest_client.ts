@@ -118,7 +118,7 @@ export class HonestClient {
     const awayMs = world.wallMs - this.awaySinceMs;
     // After a crash the broker may know the interval of an earlier connection only.
     const mayHaveExpired = awayMs >= this.#shortestExpirySeconds * 1000;
-    if (clean || expirySeconds === 0 || mayHaveExpired) this.session?.weaken();
+    if (clean || expirySeconds === 0 || mayHaveExpired) this.session?.weaken(this.ledger.moment());
     if (replaced !== null && ends) this.ledger.willDue(replaced);
     else if (replaced !== null) replaced.cancelled = true;
     this.#pendingWill.clientIsBack(ends);
@@ -173,7 +173,7 @@ export class HonestClient {
   disconnect(world: World, endSession: boolean): void {
     const fake = this.fake!;
     if (endSession && this.version === 5) {
-      this.session?.weaken();
+      this.session?.weaken(this.ledger.moment());
       fake.send(packets.disconnect({
         reason: 0,
         properties: packets.property(packets.Property.sessionExpiryInterval, 0),
@@ -224,7 +224,7 @@ export class HonestClient {
     this.#questions.clear();
     this.will = null;
     if (this.expirySeconds === 0) {
-      this.session?.weaken();
+      this.session?.weaken(this.ledger.moment());
       this.#forgetSession();
     }
   }

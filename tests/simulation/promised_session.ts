@@ -40,8 +40,8 @@ export class PromisedSession {
   hasRefused = false;
   /** False: the client has thrown away what it knew of identifiers, though the session may live on. */
   isExact = true;
-  /** How often it may have ended. */
-  weakened = 0;
+  /** When it may have ended last. */
+  weakenedAt = 0;
   /** What was sent before may come from an earlier session, which a crash has brought back. */
   hauntedUntil = 0;
   readonly #former: PromisedSession | null;
@@ -54,18 +54,18 @@ export class PromisedSession {
   }
 
   /** The session may end, or may have ended: nothing is promised any more. */
-  weaken(): void {
+  weaken(now: number): void {
     this.acknowledged.clear();
     this.owed.clear();
     this.isExact = false;
-    this.weakened++;
+    this.weakenedAt = now;
     for (const asked of this.asked) asked.until = Infinity;
   }
 
   /** A crash has taken everything back that was promised after a moment. */
   rollBack(safe: number, now: number): void {
     if (this.since > safe) {
-      this.weaken();
+      this.weaken(now);
       for (let former = this.#former; former !== null; former = former.#former) {
         this.asked.push(...former.asked.map((asked) => ({ ...asked, until: Infinity })));
       }
