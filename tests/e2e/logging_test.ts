@@ -46,7 +46,8 @@ Deno.test("log_dest none and -q: not a line, and log_dest file alone: none on st
       const port = await silently(directory, [`log_dest ${dest}`]);
       assert.ok(port > 0);
     }
-    assert.match(Deno.readTextFileSync(`${directory}/log`), /running\n.*terminating\n$/s);
+    // The client may be told of the end before the broker has seen it go.
+    assert.match(Deno.readTextFileSync(`${directory}/log`), /running\n.*terminating\n/s);
   }));
 
 /** Runs a broker that says nothing, until it listens. Returns its port. */
