@@ -12,6 +12,7 @@ import { chooseDimensions, type Dimensions, PLAIN } from "./dimensions.ts";
 import { HonestClient } from "./honest_client.ts";
 import { Ledger } from "./ledger.ts";
 import { idIn, type Message } from "./message.ts";
+import { assertNothingHeld } from "./quiet_check.ts";
 import { assertSame, readStore } from "./store_check.ts";
 import { WireNames } from "./wire_names.ts";
 
@@ -368,21 +369,7 @@ export class Simulation {
     this.ledger.settled();
     this.ledger.assertPaid();
     this.#assertRetained();
-    for (const session of broker.sessions) {
-      const { outbound, clientId } = session;
-      assert.equal(outbound.inFlight, 0, `${clientId} has messages in flight`);
-      assert.equal(outbound.queued, 0, `${clientId} is ready and has messages queued`);
-      assert.equal(outbound.queuedBytes, 0, `${clientId} has bytes queued`);
-      assert.equal(outbound.heldBytes, 0, `${clientId} has bytes in flight`);
-      const unreleased = session.inbound?.count ?? 0;
-      // Who has thrown away his state and found an old session again does not release them.
-      const { isExact, hasRefused } = this.ledger.sessions.get(clientId)!;
-      const mayBeLeft = !isExact || hasRefused;
-      assert.ok(mayBeLeft || unreleased === 0, `${clientId} has QoS 2 messages unreleased`);
-      assert.ok(session.connection!.releaseHeld(-1), `${clientId} has acknowledgements held`);
-      assert.ok(session.connection!.outbox.isEmpty, `${clientId} has bytes unsent`);
-      assert.equal(session.retainedDeliveries, null, `${clientId} has retained messages to come`);
-    }
+    assertNothingHeld(broker, this.ledger);
     if (this.#isLossy) {
       broker.journal.save();
       await this.#settleAll();
