@@ -22,7 +22,7 @@ export function newCounters(): Counters {
 }
 
 export function newSentCounters(): SentCounters {
-  return { packets: new Float64Array(16), publishBytes: 0 };
+  return { packets: new Float64Array(16), publishes: 0, publishBytes: 0 };
 }
 
 /** Packets of each type, by their name in lower case. */
@@ -36,7 +36,11 @@ const TYPES = Object.entries(PacketType).map(([name, type]) => [name.toLowerCase
 export function packetStatistics(counters: Counters, sent: SentCounters): PacketStatistics {
   const byName = (counts: Float64Array) =>
     Object.fromEntries(TYPES.map(([name, type]) => [name, counts[type]]));
-  return { received: byName(counters.packetsReceived), sent: byName(sent.packets) };
+  const { packets, publishes } = sent;
+  return {
+    received: byName(counters.packetsReceived),
+    sent: { ...byName(packets), publish: publishes },
+  };
 }
 
 function total(counts: Float64Array): number {
@@ -102,11 +106,11 @@ export function statisticsOf(
     socketsAccepted: counters.sockets,
     connectsReceived: counters.connects,
     messagesReceived: total(counters.packetsReceived),
-    messagesSent: total(sent.packets),
+    messagesSent: total(sent.packets) + sent.publishes,
     bytesReceived: counters.bytesReceived,
     bytesSent: counters.bytesSent,
     publishMessagesReceived: counters.publishesReceived,
-    publishMessagesSent: sent.packets[PacketType.Publish],
+    publishMessagesSent: sent.publishes,
     publishMessagesDropped: counters.dropped,
     publishBytesReceived: counters.publishBytesReceived,
     publishBytesSent: sent.publishBytes,

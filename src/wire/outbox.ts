@@ -25,8 +25,10 @@ export interface OutboxHost {
 }
 
 export interface SentCounters {
-  /** By packet type. */
+  /** By packet type, but for PUBLISH. */
   readonly packets: Float64Array;
+  /** A field of its own: it is counted for every receiver of every message. */
+  publishes: number;
   /** Payloads. */
   publishBytes: number;
 }
@@ -81,16 +83,16 @@ export class Outbox {
   /** The client's Maximum Packet Size; larger messages are not sent to it [MQTT-3.1.2-24]. */
   maximumPacketSize = 0xffff_ffff;
   aliases: OutgoingAliases | null = null;
-  /** Null: topics go out under the names they have. */
-  names: OutgoingNames | null = null;
-  /** Null: nobody wants to know. */
-  observer: OutboxObserver | null = null;
   /** Whoever takes the bytes. */
   sink: { flush(): void } | null = null;
   /** In the host's list of outboxes to be flushed. */
   isTouched = false;
 
   readonly #host: OutboxHost;
+  #names: OutgoingNames | null = null;
+  #observer: OutboxObserver | null = null;
+  /** There are names or an observer: one thing to ask for each message. */
+  #isSpecial = false;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #length = 0;
   /** Sealed parts, in order, before what is in `#buffer`; null: none. */
@@ -122,13 +124,26 @@ export class Outbox {
     return this.waiting === 0;
   }
 
+  /** Null: topics go out under the names they have. */
+  set names(names: OutgoingNames | null) {
+    this.#names = names;
+    this.#isSpecial = names !== null || this.#observer !== null;
+  }
+
+  /** Null: nobody wants to know. */
+  set observer(observer: OutboxObserver | null) {
+    this.#observer = observer;
+    this.#isSpecial = observer !== null || this.#names !== null;
+  }
+
   /** Appends a PUBLISH. False: it exceeds the client's Maximum Packet Size and is not sent. */
   publish(message: Publish, topic: TopicName, delivery: Delivery): boolean {
     const mqtt5 = this.version === 5;
     const { qos, packetId } = delivery;
-    const { names } = this;
-    if (this.observer !== null) return this.#observed(message, topic, delivery);
-    if (names !== null) return this.#compose(message, names.outgoing(topic), delivery, mqtt5);
+    if (this.#isSpecial) {
+      if (this.#observer !== null) return this.#observed(message, topic, delivery);
+      return this.#compose(message, this.#names!.outgoing(topic), delivery, mqtt5);
+    }
     const isVerbatim = message.verbatim && (message.version === 5) === mqtt5 &&
       (message.qos === 0) === (qos === 0) &&
       (!mqtt5 ||
@@ -139,7 +154,7 @@ export class Outbox {
     const length = end - start;
     if (length > this.maximumPacketSize) return false;
     const sent = this.#host.sent;
-    sent.packets[PacketType.Publish]++;
+    sent.publishes++;
     this.#packets++;
     sent.publishBytes += message.end - message.payloadStart;
     if (qos === 0 && bytes[start] === header) {
@@ -167,7 +182,7 @@ export class Outbox {
 
   /** Tells the observer of what is really sent. */
   #observed(message: Publish, topic: TopicName, delivery: Delivery): boolean {
-    const observer = this.observer!;
+    const observer = this.#observer!;
     this.observer = null;
     const isSent = this.publish(message, topic, delivery);
     this.observer = observer;
@@ -178,7 +193,7 @@ export class Outbox {
   /** Appends PUBACK, PUBREC, PUBREL or PUBCOMP. Reason 0 is left out, and so is any in MQTT 3. */
   acknowledge(type: number, packetId: number, reason: number): void {
     this.settle();
-    if (this.observer !== null) this.observer.acknowledged(type, packetId, reason);
+    if (this.#observer !== null) this.#observer.acknowledged(type, packetId, reason);
     const withReason = reason !== 0 && this.version === 5;
     let at = this.#reserve(5);
     const buffer = this.#buffer!;
@@ -194,7 +209,7 @@ export class Outbox {
   /** Appends a whole packet. */
   packet(bytes: Uint8Array): void {
     this.settle();
-    if (this.observer !== null) this.observer.appended(bytes);
+    if (this.#observer !== null) this.#observer.appended(bytes);
     this.#append(bytes, 0, bytes.length);
     this.#host.sent.packets[bytes[0] >> 4]++;
     this.#packets++;
@@ -311,7 +326,7 @@ export class Outbox {
       this.#length = copyBytes(buffer, at, message.bytes, message.payloadStart, message.end);
     }
     const sent = this.#host.sent;
-    sent.packets[PacketType.Publish]++;
+    sent.publishes++;
     this.#packets++;
     sent.publishBytes += payload;
     return true;
