@@ -149,8 +149,8 @@ export class BridgeConnection extends Connection {
   protected override handle(): void {
     const { bytes, bodyStart, end, firstByte } = this.host.reader;
     const type = firstByte >> 4;
-    this.host.counters.packetsReceived[type]++;
     if (type === PacketType.Publish) return this.#receivePublish();
+    this.host.counters.packetsReceived[type]++;
     this.packetLog?.received(type);
     const outbound = () => {
       acknowledgement.read(type, bytes, bodyStart, end, this.version);

@@ -38,7 +38,7 @@ export function packetStatistics(counters: Counters, sent: SentCounters): Packet
     Object.fromEntries(TYPES.map(([name, type]) => [name, counts[type]]));
   const { packets, publishes } = sent;
   return {
-    received: byName(counters.packetsReceived),
+    received: { ...byName(counters.packetsReceived), publish: counters.publishesReceived },
     sent: { ...byName(packets), publish: publishes },
   };
 }
@@ -105,7 +105,7 @@ export function statisticsOf(
     clientsExpired: counters.expiredSessions,
     socketsAccepted: counters.sockets,
     connectsReceived: counters.connects,
-    messagesReceived: total(counters.packetsReceived),
+    messagesReceived: total(counters.packetsReceived) + counters.publishesReceived,
     messagesSent: total(sent.packets) + sent.publishes,
     bytesReceived: counters.bytesReceived,
     bytesSent: counters.bytesSent,

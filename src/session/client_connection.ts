@@ -51,8 +51,8 @@ export class ClientConnection extends Connection {
   protected override handle() {
     const { firstByte } = this.host.reader;
     const type = firstByte >> 4;
-    this.host.counters.packetsReceived[type]++;
     if (type === PacketType.Publish) return receivePublish(this.host, this);
+    this.host.counters.packetsReceived[type]++;
     if (this.isOpening) return receiveConnect(this.host, this);
     const log = this.packetLog;
     const { bytes, bodyStart, end } = this.host.reader;

@@ -178,7 +178,7 @@ export interface Deadline {
 export interface Counters {
   bytesReceived: number;
   bytesSent: number;
-  /** By packet type. */
+  /** By packet type, but for PUBLISH. */
   readonly packetsReceived: Float64Array;
   publishesReceived: number;
   publishBytesReceived: number;

@@ -103,7 +103,7 @@ export function takePublish(host: Host, connection: Connection, publish: Publish
   if (limit > 0 && publish.payloadLength > limit) {
     return refusePublish(host, connection, publish, topic, Reason.PacketTooLarge);
   }
-  if (host.isOutOfMemory && !host.makesRoom(publish, topic)) {
+  if (host.settings.memoryLimit > 0 && host.isOutOfMemory && !host.makesRoom(publish, topic)) {
     return connection.disconnect(Reason.QuotaExceeded, { text: "memory_limit exceeded" });
   }
   const session = connection.session!;

@@ -43,11 +43,15 @@ export class SessionSubscription {
  * Will. Lives as long as the connection, or longer by its Session Expiry Interval.
  */
 export class Session implements Receiver {
+  // What each delivery looks at stands first, side by side in memory.
+  readonly #host: Host;
+  /** Null while the client is away. */
+  connection: Connection | null = null;
+  /** Made when the first message of QoS 1 or 2 comes, or one has to wait. */
+  #outbound: OutboundFlow | null = null;
   readonly clientId: string;
   userName = "";
   version: 3 | 4 | 5 = 4;
-  /** Null while the client is away. */
-  connection: Connection | null = null;
   /** Seconds; 0xFFFFFFFF: never. */
   sessionExpirySeconds = 0;
   /** On the monotonic clock; Infinity while connected. */
@@ -64,11 +68,8 @@ export class Session implements Receiver {
   dropped = 0;
   /** Number of its record; 0: it has none. */
   number = 0;
-  readonly #host: Host;
   #identity: Identity | null = null;
   #rights: Rights | null = null;
-  /** Made when the first message of QoS 1 or 2 comes, or one has to wait. */
-  #outbound: OutboundFlow | null = null;
 
   constructor(host: Host, clientId: string) {
     this.#host = host;
@@ -120,11 +121,6 @@ export class Session implements Receiver {
     return this.number !== 0;
   }
 
-  /** Messages of QoS 0 wait for it, and no later one may overtake them. */
-  get #holdsQos0(): boolean {
-    return this.#outbound !== null && this.#outbound.holdsQos0;
-  }
-
   /** Messages of QoS 0 wait while the client is away. */
   get #keepsQos0(): boolean {
     return this.isLasting && (this.queuesQos0 || this.#host.settings.queueQos0Messages);
@@ -145,7 +141,8 @@ export class Session implements Receiver {
         publish.messageExpirySeconds,
         null,
       );
-    } else if (connection !== null && !this.#holdsQos0) {
+    } else if (connection !== null && (this.#outbound === null || !this.#outbound.holdsQos0)) {
+      // None of QoS 0 may overtake those that wait [MQTT-4.6.0-6].
       connection.sendQos0(
         publish,
         topic,
