@@ -125,12 +125,20 @@ export class Outbox {
   }
 
   /** Null: topics go out under the names they have. */
+  get names(): OutgoingNames | null {
+    return this.#names;
+  }
+
   set names(names: OutgoingNames | null) {
     this.#names = names;
     this.#isSpecial = names !== null || this.#observer !== null;
   }
 
   /** Null: nobody wants to know. */
+  get observer(): OutboxObserver | null {
+    return this.#observer;
+  }
+
   set observer(observer: OutboxObserver | null) {
     this.#observer = observer;
     this.#isSpecial = observer !== null || this.#names !== null;
