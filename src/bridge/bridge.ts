@@ -260,7 +260,7 @@ export class Bridge implements BridgeOwner {
     if (state.name !== "connecting" || state.connection !== connection) return;
     if (connack.reason !== 0) return this.#refused(connection, connack);
     keepToLimits(connection, connack, {
-      inflight: this.#settings.inflightMaximum ?? this.#broker.settings.maxInflightMessages,
+      inflight: this.#broker.settings.maxInflightMessages,
       maxTopicAlias: this.#settings.maxTopicAlias,
       retains: this.#offer.retains,
     });

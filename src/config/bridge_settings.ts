@@ -7,11 +7,7 @@ import type { BridgeValues } from "./options.ts";
 const VERSIONS = { mqttv31: 3, mqttv311: 4, mqttv50: 5 } as const;
 
 /** A bridge as it works, from its options. The name of this host is part of its default identifiers. */
-export function bridgeSettings(
-  values: BridgeValues,
-  hostName: string,
-  inflightMaximum: number | null = null,
-): BridgeSettings {
+export function bridgeSettings(values: BridgeValues, hostName: string): BridgeSettings {
   const { name } = values;
   const remoteClientId = values.remoteClientid || `${hostName}.${name}`;
   return {
@@ -42,7 +38,6 @@ export function bridgeSettings(
     outgoingRetain: values.bridgeOutgoingRetain,
     maxPacketSize: values.bridgeMaxPacketSize,
     maxTopicAlias: values.bridgeMaxTopicAlias,
-    inflightMaximum,
     receiveMaximum: values.bridgeReceiveMaximum,
     sessionExpirySeconds: values.bridgeSessionExpiryInterval,
     bindAddress: values.bridgeBindAddress,

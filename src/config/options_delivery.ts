@@ -30,8 +30,6 @@ export const DELIVERY_OPTIONS = [
     status: "honoured",
     meaning:
       "QoS 1 and 2 messages on the way to one client without acknowledgement; also the Receive Maximum told to MQTT 5 clients.",
-    differs:
-      "Unless it is given, a bridge has up to 100 on their way, if its remote broker allows.",
     reloadable: true,
     since: "0.6",
   },

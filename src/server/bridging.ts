@@ -5,12 +5,6 @@ import { bridgeSettings } from "../config/bridge_settings.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { setTcpOptions } from "../system/socket_options.ts";
 
-/**
- * Messages in flight to a remote broker where no option says how many. The 20 of a client make two
- * brokers work in turn; five times as many carry twice as much.
- */
-const INFLIGHT_MAXIMUM = 100;
-
 /** The bridges of a server, and their connections over the network. */
 export class Bridging {
   readonly bridges: Bridges;
@@ -22,12 +16,10 @@ export class Bridging {
   }
 
   /** Makes the bridges be those of a configuration. */
-  apply({ bridges, origins }: Configuration): void {
+  apply({ bridges }: Configuration): void {
     if (bridges.length === 0 && this.bridges.all.length === 0) return;
     const hostName = nameOfHost();
-    const isLeftToUs = origins.get("max_inflight_messages") === "default";
-    const inflight = isLeftToUs ? INFLIGHT_MAXIMUM : null;
-    this.bridges.apply(bridges.map((bridge) => bridgeSettings(bridge, hostName, inflight)));
+    this.bridges.apply(bridges.map((bridge) => bridgeSettings(bridge, hostName)));
   }
 
   /** Says goodbye to the remote brokers. What waits for them is kept. */

@@ -285,34 +285,6 @@ Deno.test("a subscription that the remote broker refuses is logged", () => {
   );
 });
 
-Deno.test("as many messages are in flight as the bridge, the broker or the remote broker says", () => {
-  const rows: [
-    inflightMaximum: number | null,
-    version: 4 | 5,
-    receiveMaximum: number,
-    sent: number,
-  ][] = [
-    [null, 4, 0, 20],
-    [100, 4, 0, 100],
-    [100, 5, 0, 100],
-    [100, 5, 30, 30],
-  ];
-  for (const [inflightMaximum, protocolVersion, receiveMaximum, sent] of rows) {
-    const bridge = { inflightMaximum, protocolVersion, topics: [topic("#", "out", 1)] };
-    const world = new BridgeWorld({ bridge });
-    const properties = receiveMaximum > 0
-      ? [property(Property.receiveMaximum, receiveMaximum)]
-      : [];
-    const remote = world.connected({ properties });
-    remote.receive();
-    const publisher = world.connect(4, { clientId: "publisher" });
-    for (let packetId = 1; packetId <= 150; packetId++) {
-      publisher.publish({ topic: "t", qos: 1, packetId, payload: "m" });
-    }
-    assert.equal(remote.receiveOf("publish").length, sent);
-  }
-});
-
 Deno.test("a bridge that is read no further still shows that it is alive", () => {
   const world = new BridgeWorld({ bridge: { keepaliveSeconds: 10 } });
   const remote = world.connected();

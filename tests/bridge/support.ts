@@ -23,7 +23,6 @@ export const defaultBridge: BridgeSettings = {
   cleanSession: false,
   localCleanSession: false,
   keepaliveSeconds: 60,
-  inflightMaximum: null,
   notifications: false,
   notificationsLocalOnly: false,
   notificationTopic: "$SYS/broker/connection/host.b/state",
