@@ -18,7 +18,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
     "what is damaged is restored from the newest backup that is good, or refused",
   ],
   backup_interval: ["e2e/backup_test.ts", "with backup_interval 0 there are no backups"],
-  backup_keep: ["store/backups_test.ts", "the oldest beyond backup_keep are removed"],
   retain_expiry_interval: [
     "conformance/message_expiry_test.ts",
     "retain_expiry_interval removes expired retained messages by itself",
@@ -26,10 +25,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
   max_unsent_bytes: [
     "conformance/slow_receivers_test.ts",
     "what one burst brings beyond max_unsent_bytes is dropped",
-  ],
-  max_pending_connections: [
-    "transport/handshakes_test.ts",
-    "at the bound new ones wait, and are served when others are through",
   ],
   log_dest: [
     "e2e/logging_test.ts",
@@ -58,10 +53,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
   listener: [
     "e2e/listeners_test.ts",
     "a Unix domain socket, an interface, a name and WebSocket in one broker",
-  ],
-  bind_interface: [
-    "transport/listening_sockets_test.ts",
-    "an interface is listened on at its first address of each version of IP",
   ],
   http_dir: [
     "e2e/listeners_test.ts",
@@ -96,10 +87,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
     "local_cleansession true keeps nothing while the bridge is down",
   ],
   start_type: ["bridge/link_state_test.ts", "start_type once: connects at start and never again"],
-  restart_timeout: [
-    "bridge/link_state_test.ts",
-    "a delay by chance grows up to its cap and begins anew after a connection that lasted",
-  ],
   idle_timeout: [
     "bridge/link_state_test.ts",
     "start_type lazy: connects when enough waits, QoS 0 too, and leaves when idle",
