@@ -112,7 +112,11 @@ class Process {
         void this.#service.reloading(async () => {
           const reloading = server?.reload();
           if (reloading === null) log.reopen();
-          await reloading;
+          try {
+            await reloading;
+          } catch (error) {
+            server!.broker.fault(error, "reloading");
+          }
         }),
       reopenLogs: () => log.reopen(),
       printTree: () => server === null ? undefined : printTree(server),

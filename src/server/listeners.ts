@@ -120,9 +120,9 @@ export class Listeners {
     };
     try {
       for (const opened of this.#opened) {
-        const tls = await this.#tls(configuration, opened.number);
-        const options = await this.#options(configuration, opened.number, tls);
-        prepared.push({ opened, options, tls });
+        await this.#read(configuration, opened.number, (options, tls) => {
+          prepared.push({ opened, options, tls });
+        });
       }
     } catch (error) {
       discard();
@@ -144,13 +144,27 @@ export class Listeners {
 
   async #open(configuration: Configuration, number: number) {
     const { log } = this.#services;
-    let tls: ListenerTls | null = null;
-    try {
-      tls = await this.#tls(configuration, number);
-      const options = await this.#options(configuration, number, tls);
+    await this.#read(configuration, number, async (options, tls) => {
       const listener = await Listener.open(options, (type, text) => log.log(type, text));
       this.#opened.push({ listener, number, tls });
       tls?.begin();
+    });
+  }
+
+  /**
+   * Reads what a listener's options name and hands it to whoever uses it.
+   *
+   * @throws {ListenError} whatever goes wrong, in `use` as well; then nothing is held
+   */
+  async #read(
+    configuration: Configuration,
+    number: number,
+    use: (options: ListenerOptions, tls: ListenerTls | null) => void | Promise<void>,
+  ) {
+    let tls: ListenerTls | null = null;
+    try {
+      tls = await this.#tls(configuration, number);
+      await use(await this.#options(configuration, number, tls), tls);
     } catch (error) {
       tls?.free();
       if (error instanceof ListenError) throw error;

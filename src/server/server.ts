@@ -234,7 +234,8 @@ export class Server {
       this.configuration = effective;
       return result;
     });
-    this.#reloading = reloading;
+    // One that fails by a defect is the affair of whoever asked for it, not of the next.
+    this.#reloading = reloading.catch(() => {});
     return reloading;
   }
 

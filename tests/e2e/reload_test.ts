@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { BrokerProcess } from "../support/broker_process.ts";
+import { BrokerProcess, freePort } from "../support/broker_process.ts";
 import { connect, publish, subscribe } from "../support/packets.ts";
 import { TcpClient } from "../support/tcp_client.ts";
 
@@ -158,4 +158,22 @@ Deno.test("log options change with the reload that brings them", async () => {
   await scene.reload(/Changed log_dest/);
   assert.equal(await answerTo(port, "u", "p"), 0);
   assert.match(Deno.readTextFileSync(file), /Changed log_type: .*\n(.*\n)*.*Sending CONNACK to/);
+});
+
+Deno.test("a directory that is gone by the time of a reload ends nothing, and the next one works", async () => {
+  await using scene = new Scene();
+  const directory = scene.path("www");
+  Deno.mkdirSync(directory);
+  const web = freePort();
+  const options = [
+    "allow_anonymous true",
+    ...[`listener ${web} 127.0.0.1`, "protocol websockets", `http_dir ${directory}`],
+  ];
+  const { port } = await scene.start(options);
+  Deno.removeSync(directory);
+  const lines = await scene.reload(/Nothing is reloaded/);
+  assert.match(lines.join("\n"), /cannot listen on .*No such file or directory/);
+  assert.equal(await answerTo(port, "u", "p"), 0);
+  Deno.mkdirSync(directory);
+  await scene.reload(/No option has changed/);
 });
