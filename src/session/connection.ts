@@ -323,12 +323,15 @@ export abstract class Connection implements HeldOutput {
       this.#partial = null;
       this.#rest = reader.takeRest();
     } catch (error) {
-      if (error instanceof ProtocolError) this.failed(error);
-      else {
-        this.host.fault(error, `handling a packet of ${this.name}`);
-        this.close({ sendWill: true, text: "internal error" });
-      }
+      this.#thrown(error);
     }
+  }
+
+  /** Handling a packet has thrown: the peer broke the protocol, or we are wrong. It ends nobody else. */
+  #thrown(error: unknown) {
+    if (error instanceof ProtocolError) return this.failed(error);
+    this.host.fault(error, `handling a packet of ${this.name}`);
+    this.close({ sendWill: true, text: "internal error" });
   }
 
   /** Its packets cost much: the others get their turn before it goes on with `act` and the rest. */
@@ -376,8 +379,7 @@ export abstract class Connection implements HeldOutput {
       this.#rest = null;
       this.#run(rest, rest.length);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.failed(error);
+      this.#thrown(error);
     } finally {
       this.#readOn();
       this.host.inputHandled(this);

@@ -82,6 +82,32 @@ conformance(
 );
 
 conformance(
+  ["MQTT-4.8.0-2 v3", "MQTT-4.13.2-1"],
+  "a fault after an answer that came late closes that connection, is counted, and harms no other",
+  () => {
+    const access = hookAccess({}, true, () => {});
+    let answer: ((reason: number) => void) | null = null;
+    Object.defineProperty(access, "maySubscribe", {
+      value: (_identity: unknown, _request: unknown, later: (reason: number) => void) => {
+        if (answer !== null) throw new Error("out of luck");
+        answer = later;
+      },
+    });
+    const world = new World({ access });
+    const other = world.connect(5, { clientId: "other" });
+    const client = world.connect(5, { clientId: "client" });
+    client.send(subscribe(5, { filters: [["a", 0], ["b", 0]] }));
+    client.expectOpen();
+    answer!(0);
+    world.run();
+    client.expectClosed();
+    assert.equal(world.broker.counters.faults, 1);
+    other.publish({ topic: "a", qos: 1 });
+    assert.deepEqual(heard(other), ["PUBACK #1 0x10"]);
+  },
+);
+
+conformance(
   "MQTT-4.13.1-1",
   "what came before the error in the same bytes is done and answered",
   () => {
