@@ -187,12 +187,16 @@ export class Broker implements Host {
   }
 
   /** Ends the connections of clients that may no longer be here. Returns how many. */
-  disconnectClients(where: (identity: Identity) => boolean, reason: number): number {
+  disconnectClients(
+    where: (identity: Identity) => boolean,
+    reason: number,
+    options: { sendWill?: boolean } = {},
+  ): number {
     let count = 0;
     for (const connection of [...this.connections]) {
       const { identity } = connection;
       if (identity === null || !connection.isConnected || !where(identity)) continue;
-      connection.disconnect(reason);
+      connection.disconnect(reason, options);
       count++;
     }
     this.#beginTurn();
@@ -249,16 +253,6 @@ export class Broker implements Host {
   /** Who answers what clients publish to a topic below `$CONTROL/`; null: nobody any more. */
   onControl(topicName: string, handler: ControlHandler | null): void {
     this.#control.register(topicName, handler);
-  }
-
-  /** Ends connections of clients that `concerns`, with 0x98 and without their Will. */
-  kick(concerns: (identity: Identity) => boolean): void {
-    for (const connection of this.connections) {
-      const { identity } = connection;
-      if (identity === null || !connection.isConnected || !concerns(identity)) continue;
-      connection.disconnect(Reason.AdministrativeAction, { sendWill: false });
-    }
-    this.#beginTurn();
   }
 
   /** Time has come for something that was asked for by `wakeAt`. */

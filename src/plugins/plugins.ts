@@ -23,9 +23,10 @@ import { errorText } from "../error_text.ts";
 import type { Log } from "../log.ts";
 import { ConfigurationError, type Mistake, warningText } from "../mistake.ts";
 import type { Identity } from "../session/ports.ts";
-import { CertificateKeeper } from "./certificate_keeper.ts";
+import { BirthCertificates } from "./birth_certificates.ts";
 import { messageOf } from "./message.ts";
 import { PluginModule } from "./plugin_module.ts";
+import { Reason } from "../wire/reason.ts";
 
 /** A plugin of the configuration cannot be had. */
 export class PluginError extends ConfigurationError {
@@ -213,7 +214,11 @@ export class Plugins {
       log: (type, text) => this.#log.log(type, text),
       changed,
       disconnect: (concerned) =>
-        this.#broker!.kick((identity) => concerns(identity) && isConcerned(identity, concerned)),
+        void this.#broker!.disconnectClients(
+          (identity) => concerns(identity) && isConcerned(identity, concerned),
+          Reason.AdministrativeAction,
+          { sendWill: false },
+        ),
       connectionsOf: (userName) => this.#connectionsOf(userName, concerns),
     });
     for (const warning of warnings) this.#log.log("warning", warningText(warning));
@@ -240,14 +245,14 @@ export class Plugins {
     const observer = this.#observer!;
     const inner = observer.published;
     if (!isAware.includes(true) && told.every((modules) => modules.length === 0)) return;
-    const keeper = new CertificateKeeper(broker);
+    const births = new BirthCertificates(broker);
     observer.published = (publish, topic, publisher) => {
       inner?.(publish, topic, publisher);
       // Of what plugins publish they are not told, or they would go on for ever.
       if (publisher === null) return;
       // Of a client that has not come since the start, nobody knows the listener.
       const listener = publisher.identity?.listener.number ?? -1;
-      if (atListener(isAware, listener)) keeper.published(publish, topic, publisher);
+      if (atListener(isAware, listener)) births.published(publish, topic, publisher);
       const modules = atListener(told, listener);
       if (modules.length === 0) return;
       const client = this.#clients.of(publisher);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Reason } from "../../src/wire/reason.ts";
 import { BridgeWorld, topic as bridged } from "../bridge/support.ts";
 import { hookAccess } from "../support/access.ts";
 import { ack, raw } from "../support/packets.ts";
@@ -146,7 +147,12 @@ Deno.test("kicked are those concerned, with 0x98 and without their Will", () => 
     })
   );
   const other = world.connect(5, { clientId: "other", userName: "other", password: "" });
-  world.broker.kick(({ userName }) => userName === "kicked");
+  const count = world.broker.disconnectClients(
+    ({ userName }) => userName === "kicked",
+    Reason.AdministrativeAction,
+    { sendWill: false },
+  );
+  assert.equal(count, 2);
   world.run();
   for (const client of clients) client.expectClosed();
   assert.deepEqual(clients[0].receive(), []);

@@ -9,6 +9,7 @@ import { PolicyAccess } from "../../../src/access/policy_access.ts";
 import { Broker } from "../../../src/broker/broker.ts";
 import { MemoryStore } from "../../../src/store/memory_store.ts";
 import { Listener } from "../../../src/transport/listener.ts";
+import { Reason } from "../../../src/wire/reason.ts";
 import { defaultSettings } from "../../support/world.ts";
 import { listenerOptions } from "../../transport/listener_options.ts";
 
@@ -56,8 +57,10 @@ export class LiveBroker implements AsyncDisposable {
       log: () => {},
       changed: () => scene.access!.changed(),
       disconnect: ({ userNames, anonymous }) =>
-        scene.live!.broker.kick(({ userName }) =>
-          userName === undefined ? anonymous : userNames.has(userName)
+        void scene.live!.broker.disconnectClients(
+          ({ userName }) => userName === undefined ? anonymous : userNames.has(userName),
+          Reason.AdministrativeAction,
+          { sendWill: false },
         ),
       connectionsOf: (name) => scene.live!.#connectionsOf(name),
     });

@@ -12,7 +12,7 @@ const TOPIC_NAME_MAXIMUM = 65_535;
  * Keeps the birth certificates of Sparkplug as retained messages. A certificate is published in the turn
  * of its birth, before it: where the birth is acknowledged, the certificate is on disk.
  */
-export class CertificateKeeper {
+export class BirthCertificates {
   readonly #broker: Broker;
   #isFull = false;
 
