@@ -132,6 +132,7 @@ export const BRIDGE_OPTIONS = [
     meaning: "Password of the bridge at this broker.",
     reloadable: true,
     differs: "Nothing asks for it: as in Mosquitto 2, a bridge passes every check of this broker.",
+    note: "Nobody asks for local_password: a bridge passes every check of this broker.",
     since: "1.3",
   },
   {

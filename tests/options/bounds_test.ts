@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
-import { BrokerProcess, eventually, freePort, withDirectory } from "../support/broker_process.ts";
-import { connect, publish } from "../support/packets.ts";
+import {
+  BrokerProcess,
+  eventually,
+  freePort,
+  pause,
+  withDirectory,
+} from "../support/broker_process.ts";
+import { connect, Property, property, publish, subscribe } from "../support/packets.ts";
 import { TcpClient } from "../support/tcp_client.ts";
+import { arrived, messages, withAndWithout } from "./with_and_without.ts";
 
 /** Names in a directory; none while it is not there. */
 function namesIn(directory: string): string[] {
@@ -79,3 +86,57 @@ Deno.test("restart_timeout: how long a bridge waits before it tries again", () =
     const [, waitMs] = /be (\d+) ms/.exec(line)!;
     assert.ok(Number(waitMs) >= 5000 && Number(waitMs) <= 15_000, line);
   }));
+
+Deno.test("max_unsent_bytes: what one client's burst brings beyond it is dropped", () =>
+  withDirectory(async (directory) => {
+    const filters = Array.from({ length: 20 }, (_, index): [string, number] => [
+      "+/".repeat(index) + "#",
+      0,
+    ]);
+    const received: number[] = [];
+    for (const lines of [["max_unsent_bytes 65536"], []]) {
+      const configuration = ["allow_duplicate_messages true", ...lines];
+      await using broker = await BrokerProcess.start(directory, { configuration });
+      await using client = await TcpClient.connect(broker.port, 4, { clientId: "reader" });
+      void client.send(subscribe(4, { filters }));
+      await client.next("suback");
+      const topic = "a/".repeat(19) + "a";
+      void client.send(publish(4, { topic, payload: "x".repeat(20_000) }));
+      received.push((await messages(client)).length);
+    }
+    const [bounded, unbounded] = received;
+    assert.equal(unbounded, 20);
+    assert.ok(bounded >= 2 && bounded <= 5, `${bounded}`);
+  }));
+
+Deno.test("retain_expiry_interval: expired messages are removed by themselves", () =>
+  withAndWithout(
+    () => ["retain_expiry_interval 1", "sys_interval 1"],
+    async ({ set, plain }) => {
+      /** Whether there are more retained messages than those below $SYS. */
+      const hasMany = async (port: number) => {
+        await using client = await TcpClient.connect(port, 4, { clientId: "counter" });
+        void client.send(subscribe(4, { filters: [["$SYS/broker/retained messages/count", 0]] }));
+        await client.next("suback");
+        const { payload } = await client.next("publish");
+        return Number(new TextDecoder().decode(payload)) >= 500;
+      };
+      for (const { port } of [set, plain]) {
+        await using client = await TcpClient.connect(port, 5, { clientId: "publisher" });
+        const properties = property(Property.messageExpiryInterval, 1);
+        for (let number = 0; number < 500; number++) {
+          void client.send(
+            publish(5, { topic: `short/${number}`, payload: "x", retain: true, properties }),
+          );
+        }
+        await arrived(client);
+      }
+      for (const { port } of [set, plain]) {
+        await eventually(() => hasMany(port), () => "they are not retained");
+      }
+      // A minute is the shortest interval there is.
+      await pause(60_000);
+      await eventually(async () => !await hasMany(set.port), () => "they stay");
+      assert.equal(await hasMany(plain.port), true);
+    },
+  ));

@@ -1,75 +1,8 @@
 import assert from "node:assert/strict";
-import { generate, type IConnectPacket, type Packet, parser } from "mqtt-packet";
+import type { IConnectPacket, Packet } from "mqtt-packet";
 import { BrokerProcess, eventually, withDirectory } from "../support/broker_process.ts";
+import { RemoteBroker } from "./remote_broker.ts";
 import { answer } from "./with_and_without.ts";
-
-/** What a bridge has said. */
-interface Visitor {
-  readonly connect: IConnectPacket;
-  /** From where it came. */
-  readonly address: string;
-  readonly port: number;
-  readonly packets: Packet[];
-}
-
-/** A broker that takes whoever comes, and remembers what they say. */
-class Remote implements AsyncDisposable {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #connections: Deno.Conn[] = [];
-  readonly #reading: Promise<void>[] = [];
-  readonly visitors = new Map<string, Visitor>();
-  readonly #accepting = this.#accept();
-
-  get port(): number {
-    return (this.#listener.addr as Deno.NetAddr).port;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
-    for (const connection of this.#connections) connection.close();
-    await this.#accepting;
-    await Promise.all(this.#reading);
-  }
-
-  async #accept() {
-    for await (const connection of this.#listener) {
-      this.#connections.push(connection);
-      this.#reading.push(this.#serve(connection));
-    }
-  }
-
-  async #serve(connection: Deno.Conn) {
-    const reader = parser();
-    let visitor: Visitor | undefined;
-    const send = (packet: Packet) =>
-      void connection.write(generate(packet, visitor?.connect)).catch(() => {});
-    reader.on("packet", (packet: Packet) => {
-      if (packet.cmd === "connect") {
-        const { hostname: address, port } = connection.remoteAddr as Deno.NetAddr;
-        visitor = { connect: packet, address, port, packets: [] };
-        this.visitors.set(packet.clientId, visitor);
-        return send({ cmd: "connack", sessionPresent: false, returnCode: 0, reasonCode: 0 });
-      }
-      visitor?.packets.push(packet);
-      const { messageId } = packet;
-      if (packet.cmd === "subscribe") {
-        send({ cmd: "suback", messageId, granted: packet.subscriptions.map(({ qos }) => qos) });
-      } else if (packet.cmd === "unsubscribe") {
-        send({ cmd: "unsuback", messageId, granted: packet.unsubscriptions.map(() => 0) });
-      } else if (packet.cmd === "publish" && packet.qos === 1) send({ cmd: "puback", messageId });
-    });
-    const buffer = new Uint8Array(16_384);
-    try {
-      for (let length; (length = await connection.read(buffer)) !== null;) {
-        // The parser wants Node's buffers.
-        const { Buffer } = await import("node:buffer");
-        reader.parse(Buffer.from(buffer.subarray(0, length)));
-      }
-    } catch {
-      // Closed by either side.
-    }
-  }
-}
 
 /** Bridges by the name of their remote Client Identifier, and the options they have. */
 const BRIDGES: Record<string, string[]> = {
@@ -87,7 +20,7 @@ const BRIDGES: Record<string, string[]> = {
 
 Deno.test("options of bridges, as the other broker sees them", (t) =>
   withDirectory(async (directory) => {
-    await using remote = await new Remote();
+    await using remote = RemoteBroker.listen();
     const connections = Object.entries(BRIDGES).flatMap(([name, lines]) => [
       ...[`connection ${name}`, `address 127.0.0.1:${remote.port}`, `topic ${name}/out out 1`],
       ...[`topic ${name}/in in 1`, `remote_clientid ${name}`, ...lines],
@@ -102,13 +35,13 @@ Deno.test("options of bridges, as the other broker sees them", (t) =>
     await eventually(
       () =>
         names.every((name) =>
-          remote.visitors.get(name)?.packets.some(({ cmd }) => cmd === "subscribe")
+          remote.visits(name).at(-1)?.packets.some(({ cmd }) => cmd === "subscribe")
         ),
-      () => `not all bridges have come: ${[...remote.visitors.keys()]}`,
+      () => `not all bridges have come: ${remote.clientIds}`,
     );
     const visitor = (name: string) => {
-      const found = remote.visitors.get(name);
-      assert(found, `${name} in ${[...remote.visitors.keys()]}`);
+      const found = remote.visits(name).at(-1);
+      assert(found, `${name} in ${remote.clientIds}`);
       return found;
     };
     /** A fact of the CONNECT of a bridge with the option, and of one without. */

@@ -8,7 +8,6 @@
 export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: string]>> = {
   user: ["e2e/privileges_test.ts", "user: a first start as root serves as that account alone"],
   pid_file: ["e2e/privileges_test.ts", "pid_file: there while the broker runs"],
-  tcp_wrappers: ["transport/tcp_wrappers_test.ts", "who is not allowed is closed"],
   persistence_min_free: [
     "e2e/disk_full_test.ts",
     "too little room: what must be kept is refused with 0x97",
@@ -18,14 +17,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
     "what is damaged is restored from the newest backup that is good, or refused",
   ],
   backup_interval: ["e2e/backup_test.ts", "with backup_interval 0 there are no backups"],
-  retain_expiry_interval: [
-    "conformance/message_expiry_test.ts",
-    "retain_expiry_interval removes expired retained messages by itself",
-  ],
-  max_unsent_bytes: [
-    "conformance/slow_receivers_test.ts",
-    "what one burst brings beyond max_unsent_bytes is dropped",
-  ],
   log_dest: [
     "e2e/logging_test.ts",
     "log_dest: lines go to all places that are named, and to no other",
@@ -82,31 +73,6 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
     "e2e/tls_test.ts",
     "require_certificate, use_identity_as_username and crlfile decide who comes in as whom",
   ],
-  local_cleansession: [
-    "bridge/link_state_test.ts",
-    "local_cleansession true keeps nothing while the bridge is down",
-  ],
-  start_type: ["bridge/link_state_test.ts", "start_type once: connects at start and never again"],
-  idle_timeout: [
-    "bridge/link_state_test.ts",
-    "start_type lazy: connects when enough waits, QoS 0 too, and leaves when idle",
-  ],
-  threshold: [
-    "bridge/link_state_test.ts",
-    "start_type lazy: connects when enough waits, QoS 0 too, and leaves when idle",
-  ],
-  round_robin: [
-    "bridge/link_state_test.ts",
-    "without round_robin it goes back to the first address as soon as that can be reached",
-  ],
-  bridge_max_packet_size: [
-    "bridge/flows_test.ts",
-    "bridge_max_packet_size and bridge_max_topic_alias hold where the remote broker allows more",
-  ],
-  tls_reload_on_change: [
-    "transport/tls/tls_reload_test.ts",
-    "files that have changed are read anew by themselves",
-  ],
   psk_file: ["e2e/tls_test.ts", "psk_hint and psk_file let in who knows a key, under its identity"],
   psk_hint: ["e2e/tls_test.ts", "psk_hint and psk_file let in who knows a key, under its identity"],
   cafile: [
@@ -144,9 +110,5 @@ export const SHOWN_BY: Readonly<Record<string, readonly [file: string, title: st
   bridge_identity: [
     "bridge/links_test.ts",
     "what keeps a bridge from Mosquitto stands in one line of the log each",
-  ],
-  bridge_reload_type: [
-    "bridge/link_state_test.ts",
-    "bridge_reload_type lazy waits for the next connection, immediate does not",
   ],
 };

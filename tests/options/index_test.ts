@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { isHonoured, OPTIONS } from "../../src/config/options.ts";
 import { SHOWN_BY } from "./index.ts";
-import { UNTESTED } from "./untested.ts";
 
 const tests = new URL("../", import.meta.url);
 
@@ -15,10 +14,10 @@ function optionsInTitles(): Set<string> {
   return new Set(titles.flatMap(([, options]) => options.split(/, | and /)));
 }
 
-Deno.test("every option that is honoured has a test that shows its effect, or a reason", () => {
+Deno.test("every option that is honoured has a test that shows its effect", () => {
   const inTitles = optionsInTitles();
   const missing = OPTIONS.filter(isHonoured).map(({ name }) => name).filter((name) =>
-    !inTitles.has(name) && !(name in SHOWN_BY) && !(name in UNTESTED)
+    !inTitles.has(name) && !(name in SHOWN_BY)
   );
   assert.deepEqual(
     missing,
@@ -34,14 +33,13 @@ Deno.test("the tests in the index are there under their titles", () => {
   }
 });
 
-Deno.test("index and reasons name options that are honoured, each once", () => {
+Deno.test("the index names options that are honoured, each once", () => {
   const honoured = new Set(OPTIONS.filter(isHonoured).map(({ name }) => name));
   const inTitles = optionsInTitles();
-  for (const name of [...Object.keys(SHOWN_BY), ...Object.keys(UNTESTED)]) {
+  for (const name of Object.keys(SHOWN_BY)) {
     assert(honoured.has(name), `${name} is no honoured option`);
     assert(!inTitles.has(name), `${name} has a test in tests/options: take it off the index`);
   }
-  for (const name of Object.keys(UNTESTED)) assert(!(name in SHOWN_BY), name);
 });
 
 function escaped(text: string): string {

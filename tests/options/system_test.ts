@@ -8,6 +8,8 @@ import {
 } from "../support/broker_process.ts";
 import { connect, hex } from "../support/packets.ts";
 import { TcpClient } from "../support/tcp_client.ts";
+import { TcpWrappers } from "../../src/transport/tcp_wrappers.ts";
+import { RemoteBroker } from "./remote_broker.ts";
 import { answer, withAndWithout } from "./with_and_without.ts";
 
 function isThere(path: string): boolean {
@@ -39,6 +41,65 @@ Deno.test({
         const last = Deno.readTextFileSync(trace).split("\n")
           .filter((line) => line.includes("TCP_NODELAY")).at(-1) ?? "TCP_NODELAY, [0]";
         assert.equal(last.includes("TCP_NODELAY, [1]"), isSet, last);
+      }
+    }),
+});
+
+Deno.test({
+  name: "bridge_tcp_user_timeout: told to the system for that bridge",
+  ignore: !isThere(STRACE),
+  fn: () =>
+    withDirectory(async (directory) => {
+      await using remote = RemoteBroker.listen();
+      const bridge = (name: string, ...lines: string[]) => [
+        ...[`connection ${name}`, `address 127.0.0.1:${remote.port}`, "topic a out", ...lines],
+      ];
+      const trace = `${directory}/trace`;
+      await using broker = await BrokerProcess.start(directory, {
+        configuration: [...bridge("timed", "bridge_tcp_user_timeout 5000"), ...bridge("plain")],
+        through: [STRACE, "-D", "-f", "-qq", "-e", "trace=setsockopt", "-o", trace],
+      });
+      for (const name of ["timed", "plain"]) {
+        await broker.line(new RegExp(`Bridge ${name} is connected`));
+      }
+      await broker.end();
+      const told = Deno.readTextFileSync(trace).match(/TCP_USER_TIMEOUT, \[\d+\]/g);
+      assert.deepEqual(told, ["TCP_USER_TIMEOUT, [5000]"]);
+    }),
+});
+
+/** What starts a program for which this file stands in the place of hosts.deny. */
+const withHostsDeny = (file: string) => [
+  ...["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts.deny && exec "$@"', file],
+];
+
+/** The library is there, and this system lets us put a file in the place of another. */
+function canReplaceHostsDeny(): boolean {
+  if (!isThere("/etc/hosts.deny")) return false;
+  try {
+    const [program, ...args] = [...withHostsDeny("/etc/hosts.deny"), "true"];
+    TcpWrappers.load().close();
+    return new Deno.Command(program, { args, stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "tcp_wrappers: who stands in hosts.deny is closed, and a line says so",
+  ignore: !canReplaceHostsDeny(),
+  fn: () =>
+    withDirectory(async (directory) => {
+      const file = `${directory}/hosts.deny`;
+      Deno.writeTextFileSync(file, "mosquitto: 127.0.0.1\n");
+      for (const isAsked of [true, false]) {
+        await using broker = await BrokerProcess.start(directory, {
+          configuration: [`tcp_wrappers ${isAsked}`],
+          through: withHostsDeny(file),
+        });
+        assert.equal((await answer(broker.port, 4))?.reason, isAsked ? undefined : 0);
+        const line = "Client connection from 127.0.0.1 denied access by tcpd.";
+        assert.equal(broker.lines.some((text) => text.includes(line)), isAsked);
       }
     }),
 });

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { BrokerProcess, freePort, withDirectory } from "../support/broker_process.ts";
+import {
+  BrokerProcess,
+  configurationText,
+  freePort,
+  withDirectory,
+} from "../support/broker_process.ts";
 import { Authority, type Certificate } from "../support/certificates.ts";
 
 const OPENSSL = "/usr/bin/openssl", PUB = "/usr/bin/mosquitto_pub";
@@ -110,5 +115,51 @@ Deno.test({
         assert.equal(await agrees(plain, ...other), true);
       });
       broker.assertNoDefect();
+    }),
+});
+
+Deno.test({
+  name: "tls_keyform: an engine is refused, a file is what keyfile is without it",
+  ignore: !isThere(OPENSSL) || !isThere(PUB),
+  fn: () =>
+    withDirectory(async (directory) => {
+      using authority = new Authority("/O=Lab/CN=Lab Root", directory);
+      const { certfile, keyfile } = authority.issueServer();
+      const lines = (form: string) => [
+        ...[`certfile ${certfile}`, `keyfile ${keyfile}`, `tls_keyform ${form}`],
+      ];
+      const file = `${directory}/engine.conf`, port = freePort();
+      Deno.writeTextFileSync(file, configurationText(port, lines("engine")));
+      await using refused = BrokerProcess.spawn({ port, args: ["-c", file] });
+      assert.equal(await refused.exitStatus(), 3);
+      assert.match(
+        refused.lines.join("\n"),
+        /OpenSSL 3 has no engines\.\nError found at .*engine\.conf:5/,
+      );
+      await using broker = await BrokerProcess.start(directory, { configuration: lines("pem") });
+      assert.equal(await publishes(broker.port, authority.cafile), true);
+    }),
+});
+
+Deno.test({
+  name: "tls_reload_on_change: a renewed certificate is taken without a signal",
+  ignore: !isThere(OPENSSL) || !isThere(PUB),
+  fn: () =>
+    withDirectory(async (directory) => {
+      using authority = new Authority("/O=Lab/CN=Lab Root", directory);
+      using later = new Authority("/O=Later/CN=Later Root");
+      const { certfile, keyfile } = authority.issueServer();
+      const configuration = [`certfile ${certfile}`, `keyfile ${keyfile}`];
+      await using plain = await BrokerProcess.start(directory, { configuration });
+      await using watching = await BrokerProcess.start(directory, {
+        configuration: [...configuration, "tls_reload_on_change true"],
+      });
+      const renewed = later.issueServer();
+      Deno.copyFileSync(renewed.keyfile, keyfile);
+      Deno.copyFileSync(renewed.certfile, certfile);
+      await watching.line(/TLS files have changed/);
+      assert.equal(await publishes(watching.port, later.cafile), true);
+      assert.equal(await publishes(plain.port, later.cafile), false);
+      assert.equal(await publishes(plain.port, authority.cafile), true);
     }),
 });
