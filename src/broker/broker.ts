@@ -5,6 +5,7 @@ import type { StoredMessage } from "../routing/stored_message.ts";
 import { SubscriptionTree } from "../routing/subscription_tree.ts";
 import type { Topic } from "../routing/topic.ts";
 import { TopicTable } from "../routing/topic_table.ts";
+import type { Backlog } from "../session/backlog.ts";
 import { ClientConnection } from "../session/client_connection.ts";
 import type { Connection, FrameLimits } from "../session/connection.ts";
 import { mayBePublished } from "../session/publishing.ts";
@@ -38,6 +39,7 @@ import {
   type Statistics,
   statisticsOf,
 } from "./counters.ts";
+import { Backlogs } from "./backlogs.ts";
 import { CommitPolicy } from "./commit_policy.ts";
 import { Control } from "./control.ts";
 import { Congestion } from "./congestion.ts";
@@ -84,11 +86,14 @@ export class Broker implements Host {
   readonly reader: FrameReader = new FrameReader(new Uint32Array(16));
   wallOffsetMs: number;
   readonly connections: Set<Connection> = new Set();
+  turn = 0;
+  backlog: Backlog | null = null;
 
   readonly #ports: Ports;
   #limits: FrameLimits;
   readonly #deadlines = new Deadlines();
   readonly #congestion = new Congestion(this.#deadlines);
+  readonly #backlogs = new Backlogs(this.#deadlines);
   readonly #commits: CommitPolicy;
   readonly #rates = new Rates();
   readonly #memory: MemoryLimit;
@@ -352,6 +357,7 @@ export class Broker implements Host {
       outbox.sink!.flush();
     }
     this.#nowMs = -1;
+    this.turn++;
     this.#ports.wakeAt(this.#deadlines.nextAtMs);
   }
 
@@ -396,6 +402,18 @@ export class Broker implements Host {
 
   congested(receiver: Connection): void {
     this.#congestion.add(receiver, this.nowMs);
+  }
+
+  backlogBegins(backlog: Backlog): void {
+    this.#backlogs.add(backlog);
+  }
+
+  backlogEnds(backlog: Backlog): void {
+    this.#backlogs.delete(backlog);
+  }
+
+  backlogged(backlog: Backlog): void {
+    if (this.backlog === null || backlog.queued > this.backlog.queued) this.backlog = backlog;
   }
 
   // Host: log
@@ -532,6 +550,7 @@ export class Broker implements Host {
     publisher: Session | null,
     message: StoredMessage | null = null,
   ): boolean {
+    this.backlog = null;
     this.#ports.observer?.published?.(publish, topic, publisher);
     return this.#messages.route(publish, topic, publisher, message);
   }

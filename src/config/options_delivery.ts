@@ -58,6 +58,8 @@ export const DELIVERY_OPTIONS = [
     unit: "messages; 0 is no limit",
     status: "honoured",
     meaning: "Messages that wait for one client beyond those in flight; further ones are dropped.",
+    differs:
+      "From 100 on, publishers get their PUBACK or PUBCOMP later while a quarter of it, at most 256, waits for a client that keeps taking messages, so that nothing has to be dropped.",
     reloadable: true,
     since: "0.6",
   },

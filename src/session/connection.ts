@@ -1,9 +1,10 @@
 import { type LogDetails, printable } from "../log.ts";
 import { Frame, type PartialFrame } from "../wire/frame_reader.ts";
 import { Outbox } from "../wire/outbox.ts";
-import type { Version } from "../wire/packet_type.ts";
+import { PacketType, type Version } from "../wire/packet_type.ts";
 import { ProtocolError } from "../wire/protocol_error.ts";
 import type { Publish, TopicName } from "../wire/publish.ts";
+import type { Backlog } from "./backlog.ts";
 import { delivery } from "./delivery.ts";
 import type { Entry } from "./entry.ts";
 import type { TopicMapping } from "./mount_point.ts";
@@ -20,6 +21,14 @@ type State = "opening" | "connected" | "closed";
 
 /** Answers that may wait for a commit before a client is read no further. */
 const HELD_MAXIMUM = 65_536;
+/** The same for the queue of a receiver: more than most clients have in flight. */
+const PACED_MAXIMUM = 256;
+
+/** Acknowledgements in their order, and what they wait for. */
+interface PacedAcks {
+  readonly backlog: Backlog;
+  readonly acks: { position: number; type: number; packetId: number; reason: number }[];
+}
 
 /** Limits of frames, the same for all connections. */
 export interface FrameLimits {
@@ -86,6 +95,8 @@ export abstract class Connection implements HeldOutput {
   /** Suspended only until the others have had their turn, to go on with this. */
   #interrupted: (() => void) | null = null;
   #held: HeldAcks | null = null;
+  /** What is acknowledged when a queue is shorter. */
+  #paced: PacedAcks | null = null;
 
   constructor(
     protected readonly host: Host,
@@ -126,7 +137,16 @@ export abstract class Connection implements HeldOutput {
 
   /** Its own answers pile up, unread or held for a commit; it is to make no more of them. */
   get isBehind(): boolean {
-    return this.isCongested || this.#held !== null && this.#held.size > HELD_MAXIMUM;
+    return this.isCongested || this.#held !== null && this.#held.size > HELD_MAXIMUM ||
+      this.#isPacedLong;
+  }
+
+  /** It publishes on without its acknowledgements, or others do. */
+  get #isPacedLong(): boolean {
+    const paced = this.#paced;
+    // Read no further it could not acknowledge what makes its own queue shorter.
+    return paced !== null && paced.backlog.receiver !== this &&
+      (paced.acks.length > PACED_MAXIMUM || paced.backlog.isNearlyFull);
   }
 
   /** Handles what the peer sent. The bytes may be reused afterwards. */
@@ -217,14 +237,42 @@ export abstract class Connection implements HeldOutput {
 
   /** Sends an acknowledgement when what it promises is safe. `kept`: this turn kept something of it. */
   acknowledge(type: number, packetId: number, reason: number, kept = false): void {
-    const { journal } = this.host;
-    const position = kept ? journal.position : 0;
+    const position = kept ? this.host.journal.position : 0;
+    const paced = this.#paced;
+    // PUBREC and PUBREL promise nothing that would let the peer publish more.
+    if (paced === null || type !== PacketType.Puback && type !== PacketType.Pubcomp) {
+      return this.#acknowledgeAt(position, type, packetId, reason);
+    }
+    paced.acks.push({ position, type, packetId, reason });
+    if (this.#isPacedLong) this.host.reader.stop();
+  }
+
+  #acknowledgeAt(position: number, type: number, packetId: number, reason: number) {
     const held = this.#held;
-    if (position <= journal.committed && (held === null || held.isEmpty)) {
+    if (position <= this.host.journal.committed && (held === null || held.isEmpty)) {
       this.outbox.acknowledge(type, packetId, reason);
     } else {
       this.#holding().addAcknowledgement(position, type, packetId, reason);
     }
+  }
+
+  /** What it publishes is acknowledged when that queue is shorter. */
+  waitFor(backlog: Backlog): void {
+    if (this.#paced !== null) return;
+    this.#paced = { backlog, acks: [] };
+    backlog.add(this);
+  }
+
+  /** Waits for a backlog no longer. Returns how many messages are acknowledged. */
+  proceed(backlog: Backlog): number {
+    const paced = this.#paced;
+    // The connection may have been closed.
+    if (paced?.backlog !== backlog) return 0;
+    this.#paced = null;
+    for (const { position, type, packetId, reason } of paced.acks) {
+      this.#acknowledgeAt(position, type, packetId, reason);
+    }
+    return paced.acks.length;
   }
 
   /** A message waits for a commit: those that come after it have to wait as well. */
@@ -293,7 +341,7 @@ export abstract class Connection implements HeldOutput {
     if (this.#state === "closed") return;
     const wasConnected = this.#state === "connected";
     this.#state = "closed";
-    this.#held = null;
+    this.#held = this.#paced = null;
     if (wasConnected && this.logsConnections) this.logEnding(options.text);
     this.releaseWaiters();
     this.host.connectionEnded(this, options.sendWill, options.text);

@@ -5,6 +5,8 @@ import { PacketType } from "../wire/packet_type.ts";
 import { protocolError } from "../wire/protocol_error.ts";
 import type { Publish, Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
+import { Backlog } from "./backlog.ts";
+import type { Connection } from "./connection.ts";
 import { delivery } from "./delivery.ts";
 import { Deque } from "./deque.ts";
 import { Entry, EntryState } from "./entry.ts";
@@ -30,6 +32,8 @@ export class OutboundFlow {
   /** How many in the queue are of QoS 0. */
   #queuedQos0 = 0;
   #inflightBytes = 0;
+  /** Null: the queue is short, or the client is away. */
+  #backlog: Backlog | null = null;
   /** The identifier given out last; counts on through reconnects. */
   #packetId = 0;
 
@@ -107,7 +111,28 @@ export class OutboundFlow {
     if (sendNow) {
       this.#send(entry);
       if (qos === 1 && entry.number !== 0) this.#host.expectAcknowledgement(entry);
-    } else this.#enqueue(entry);
+    } else {
+      this.#enqueue(entry);
+      if (connection !== null) this.#lookAtLength(connection);
+    }
+  }
+
+  /** Publishers have to wait where the queue grows longer than that of one who keeps up. */
+  #lookAtLength(connection: Connection) {
+    if (this.#backlog === null) {
+      if (!Backlog.isLong(this.#host, this)) return;
+      this.#backlog = new Backlog(this.#host, connection, this);
+      this.#host.backlogBegins(this.#backlog);
+    }
+    if (!this.#backlog.isLeftBehind) this.#host.backlogged(this.#backlog);
+  }
+
+  #endBacklog() {
+    const backlog = this.#backlog;
+    if (backlog === null) return;
+    this.#backlog = null;
+    this.#host.backlogEnds(backlog);
+    backlog.end();
   }
 
   /** Queues a QoS 0 message, for a client that is away or has others waiting. */
@@ -255,6 +280,7 @@ export class OutboundFlow {
 
   /** The connection is gone: what was in flight goes back to the head of the queue. */
   suspend(): void {
+    this.#endBacklog();
     const window = this.#window;
     if (window === null) return;
     this.#window = null;
@@ -440,6 +466,7 @@ export class OutboundFlow {
   #goOn() {
     if (this.#queue !== null) this.pump();
     else this.#session.quotaFreed();
+    if (this.#backlog !== null && this.#backlog.taken()) this.#endBacklog();
   }
 
   #nextPacketId(): number {

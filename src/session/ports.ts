@@ -9,6 +9,7 @@ import type { FrameReader } from "../wire/frame_reader.ts";
 import type { OutboxHost } from "../wire/outbox.ts";
 import type { Publish, Qos } from "../wire/publish.ts";
 import type { SubscriptionRequest } from "../wire/subscribe_packet.ts";
+import type { Backlog } from "./backlog.ts";
 import type { Connection } from "./connection.ts";
 import type { Entry } from "./entry.ts";
 import type { Rate } from "./rate_limit.ts";
@@ -244,6 +245,14 @@ export interface Host extends OutboxHost {
   holds(connection: Connection): void;
   /** A receiver cannot keep up: whoever publishes now has to wait for it. */
   congested(receiver: Connection): void;
+  /** Counts the turns. */
+  readonly turn: number;
+  /** The longest of the backlogs that the message routed last went to; null: it went to none. */
+  readonly backlog: Backlog | null;
+  backlogBegins(backlog: Backlog): void;
+  backlogEnds(backlog: Backlog): void;
+  /** The message that is routed now went to a backlog that publishers wait for. */
+  backlogged(backlog: Backlog): void;
   connectionStarted(connection: Connection): void;
   /** Milliseconds that this CONNECT has to wait: too many like it were refused. */
   loginDelayMs(identity: Identity): number;

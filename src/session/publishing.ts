@@ -121,6 +121,7 @@ export function takePublish(host: Host, connection: Connection, publish: Publish
     const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
     // Removing what was retained may change nothing when it is asked for again.
     const kept = publish.retain || host.journal.changes !== changes;
+    if (host.backlog !== null) connection.waitFor(host.backlog);
     connection.acknowledge(PacketType.Puback, publish.packetId, reason, kept);
   } else {
     session.inboundFlow().receive(publish, topic);
@@ -184,7 +185,10 @@ export function receivePubrel(host: Host, connection: Connection, packetId: numb
   const session = connection.session!;
   const changes = host.journal.changes;
   const message = session.inbound?.release(packetId);
-  if (message !== undefined) routeReleased(host, session, message);
+  if (message !== undefined) {
+    routeReleased(host, session, message);
+    if (host.backlog !== null) connection.waitFor(host.backlog);
+  }
   // An unknown identifier is completed as well: the client is to forget it.
   const kept = session.isRecorded || host.journal.changes !== changes;
   connection.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);

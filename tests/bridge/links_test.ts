@@ -176,6 +176,32 @@ Deno.test("a bridge over WebSocket, to one of ours", () =>
     local.assertNoDefect();
   }));
 
+Deno.test("whoever publishes faster than a bridge is, by default settings, waits and loses nothing", () =>
+  withDirectory(async (directory) => {
+    const remoteDirectory = `${directory}/remote`;
+    await Deno.mkdir(remoteDirectory);
+    await using remote = await BrokerProcess.start(remoteDirectory);
+    const bridge = ["connection b", `address 127.0.0.1:${remote.port}`, "topic # out 2"];
+    await using local = await BrokerProcess.start(directory, { configuration: bridge });
+    await local.line(/Bridge b is connected/);
+    await using there = new LastingClient(4, "there");
+    await there.connect(remote.port);
+    await new Promise<void>((resolve) => there.subscribe("flood", 1, resolve));
+    await using here = new LastingClient(4, "here");
+    await here.connect(local.port);
+    const count = 20_000;
+    let acknowledged = 0;
+    // All at once: many times what may be queued.
+    for (let number = 0; number < count; number++) {
+      here.publish({ topic: "flood", payload: `${number}`, qos: 1 }, () => acknowledged++);
+    }
+    await eventually(
+      () => acknowledged === count && there.taken.length === count,
+      () => `${acknowledged} acknowledged, ${there.taken.length} taken`,
+    );
+    assert.deepEqual(there.taken.map(({ text }) => Number(text)), [...Array(count).keys()]);
+  }));
+
 Deno.test("SIGHUP adds, changes and removes bridges and leaves the others alone", () =>
   withDirectory(async (directory) => {
     const remoteDirectory = `${directory}/remote`;

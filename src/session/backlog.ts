@@ -1,0 +1,118 @@
+import type { Connection } from "./connection.ts";
+import type { Host } from "./ports.ts";
+
+/** A queue of this many messages is long, or a quarter of what may be queued. */
+const LONG = 256;
+/** Whoever allows less than this wants the others to be dropped at once. */
+const MESSAGES_MINIMUM = 100, BYTES_MINIMUM = 65_536;
+/** Messages that a receiver has to take from one look to the next to be worth waiting for. */
+const PROGRESS = 64;
+/** Looks after which nobody waits any more. */
+const LOOKS_MAXIMUM = 5;
+
+/** What a backlog sees of the queue that it is about. */
+export interface LongQueue {
+  readonly queued: number;
+  readonly queuedBytes: number;
+}
+
+/**
+ * The queue of a connected receiver that publishers are faster than, and those of them that get no
+ * PUBACK or PUBCOMP until it is shorter: their own send windows hold them back, and nothing has to be
+ * dropped. They are read on, for what they acknowledge themselves comes by the same connection. Nobody
+ * waits long for a receiver that does not catch up: its queue then grows to its bounds.
+ */
+export class Backlog {
+  /** When it was last looked at, or began. */
+  lookedAtMs: number;
+  /** It did not catch up in time, so that nobody waits for it until it has. */
+  isLeftBehind = false;
+  readonly #host: Host;
+  readonly #queue: LongQueue;
+  #publishers: Connection[] = [];
+  /** The turn in which publishers went on. */
+  #turn = -1;
+  #looks = 0;
+  /** Messages that the receiver has taken since the last look. */
+  #taken = 0;
+
+  constructor(host: Host, readonly receiver: Connection, queue: LongQueue) {
+    this.#host = host;
+    this.#queue = queue;
+    this.lookedAtMs = host.nowMs;
+  }
+
+  /** The queue is so long that publishers are to wait. */
+  static isLong(host: Host, { queued, queuedBytes }: LongQueue): boolean {
+    return queued > longest(host) || queuedBytes > largest(host);
+  }
+
+  get queued(): number {
+    return this.#queue.queued;
+  }
+
+  /** Whoever publishes more to it is not even to be read. */
+  get isNearlyFull(): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#host.settings;
+    const { queued, queuedBytes } = this.#queue;
+    return maxQueuedMessages > 0 && queued > maxQueuedMessages / 2 ||
+      maxQueuedBytes > 0 && queuedBytes > maxQueuedBytes / 2;
+  }
+
+  /** A publisher waits, until {@linkcode Connection.proceed}. */
+  add(publisher: Connection): void {
+    this.#publishers.push(publisher);
+  }
+
+  /**
+   * The receiver has taken a message, so that the queue has become shorter. Publishers go on in their order, in each turn as many
+   * as there is room for. True: it is short, and nobody waits any more.
+   */
+  taken(): boolean {
+    this.#taken++;
+    if (!this.#isShort) return false;
+    const { turn } = this.#host;
+    const publishers = this.#publishers;
+    if (publishers.length === 0) return true;
+    if (this.#turn === turn) return false;
+    this.#turn = turn;
+    let room = longest(this.#host) - this.queued, count = 0;
+    while (count < publishers.length && room >= 0) room -= publishers[count++].proceed(this);
+    this.#publishers = publishers.slice(count);
+    return this.#publishers.length === 0;
+  }
+
+  /** Looks at it after some time. True: it need not be looked at again. */
+  look(nowMs: number): boolean {
+    const isMoving = this.#taken >= PROGRESS && ++this.#looks < LOOKS_MAXIMUM;
+    this.#taken = 0;
+    this.lookedAtMs = nowMs;
+    if (isMoving && !this.#isShort) return false;
+    this.isLeftBehind = !this.#isShort;
+    this.end();
+    return true;
+  }
+
+  /** All publishers go on. */
+  end(): void {
+    const publishers = this.#publishers;
+    this.#publishers = [];
+    for (const publisher of publishers) publisher.proceed(this);
+  }
+
+  get #isShort(): boolean {
+    const { queued, queuedBytes } = this.#queue;
+    return queued <= longest(this.#host) / 2 && queuedBytes <= largest(this.#host) / 2;
+  }
+}
+
+/** Messages that may wait before publishers do. */
+function longest({ settings: { maxQueuedMessages } }: Host): number {
+  if (maxQueuedMessages === 0) return LONG;
+  return maxQueuedMessages < MESSAGES_MINIMUM ? Infinity : Math.min(LONG, maxQueuedMessages / 4);
+}
+
+/** The same in bytes. */
+function largest({ settings: { maxQueuedBytes } }: Host): number {
+  return maxQueuedBytes < BYTES_MINIMUM ? Infinity : maxQueuedBytes / 4;
+}
