@@ -261,6 +261,7 @@ export class Bridge implements BridgeOwner {
     if (connack.reason !== 0) return this.#refused(connection, connack);
     keepToLimits(connection, connack, {
       inflight: this.#broker.settings.maxInflightMessages,
+      qos1Inflight: this.#settings.qos1Inflight,
       maxTopicAlias: this.#settings.maxTopicAlias,
       retains: this.#offer.retains,
     });

@@ -7,6 +7,8 @@ import type { BridgeConnection } from "./bridge_connection.ts";
 export interface OwnLimits {
   /** Messages in flight, unless the remote broker says how many; 0: no limit. */
   readonly inflight: number;
+  /** The same while all of them are of QoS 1, where they may be more; null: they may not. */
+  readonly qos1Inflight: number | null;
   readonly maxTopicAlias: number;
   /** Messages may go out with RETAIN. */
   readonly retains: boolean;
@@ -22,6 +24,7 @@ export function keepToLimits(
   connection.sendQuota = connack.receiveMaximum > 0
     ? connack.receiveMaximum
     : own.inflight || 0xffff;
+  if (connack.receiveMaximum <= 0) connection.qos1SendQuota = own.qos1Inflight ?? 0;
   outbox.keepsRetain = own.retains && connack.retainAvailable;
   if (connack.maximumPacketSize > 0) {
     outbox.maximumPacketSize = Math.min(outbox.maximumPacketSize, connack.maximumPacketSize);

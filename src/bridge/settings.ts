@@ -79,6 +79,11 @@ export interface BridgeSettings {
   /** Bytes; 0: no limit. */
   readonly maxPacketSize: number;
   readonly maxTopicAlias: number;
+  /**
+   * Messages in flight, while all are of QoS 1, to a remote broker that does not say how many; null: as to
+   * any client.
+   */
+  readonly qos1Inflight: number | null;
   /** 0: as many as the broker has in flight to one client. */
   readonly receiveMaximum: number;
   /** Seconds; 0: not sent. */

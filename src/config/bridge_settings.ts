@@ -7,7 +7,11 @@ import type { BridgeValues } from "./options.ts";
 const VERSIONS = { mqttv31: 3, mqttv311: 4, mqttv50: 5 } as const;
 
 /** A bridge as it works, from its options. The name of this host is part of its default identifiers. */
-export function bridgeSettings(values: BridgeValues, hostName: string): BridgeSettings {
+export function bridgeSettings(
+  values: BridgeValues,
+  hostName: string,
+  qos1Inflight: number | null = null,
+): BridgeSettings {
   const { name } = values;
   const remoteClientId = values.remoteClientid || `${hostName}.${name}`;
   return {
@@ -38,6 +42,7 @@ export function bridgeSettings(values: BridgeValues, hostName: string): BridgeSe
     outgoingRetain: values.bridgeOutgoingRetain,
     maxPacketSize: values.bridgeMaxPacketSize,
     maxTopicAlias: values.bridgeMaxTopicAlias,
+    qos1Inflight,
     receiveMaximum: values.bridgeReceiveMaximum,
     sessionExpirySeconds: values.bridgeSessionExpiryInterval,
     bindAddress: values.bridgeBindAddress,

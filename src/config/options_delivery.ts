@@ -30,6 +30,7 @@ export const DELIVERY_OPTIONS = [
     status: "honoured",
     meaning:
       "QoS 1 and 2 messages on the way to one client without acknowledgement; also the Receive Maximum told to MQTT 5 clients.",
+    differs: "Unless it is given, a bridge has up to 40 on their way while all are of QoS 1.",
     reloadable: true,
     since: "0.6",
   },

@@ -5,6 +5,14 @@ import { bridgeSettings } from "../config/bridge_settings.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { setTcpOptions } from "../system/socket_options.ts";
 
+/**
+ * Messages in flight to a remote broker where no option says how many, while all of them are of QoS 1:
+ * twice the 20 of a client, so that one half is on its way while the other half is handled. More would
+ * only move the queue to the other side. Where one of QoS 2 is among them Mosquitto 2.0 never hands on
+ * what exceeds its own `max_inflight_messages`.
+ */
+const QOS1_INFLIGHT = 40;
+
 /** The bridges of a server, and their connections over the network. */
 export class Bridging {
   readonly bridges: Bridges;
@@ -16,10 +24,12 @@ export class Bridging {
   }
 
   /** Makes the bridges be those of a configuration. */
-  apply({ bridges }: Configuration): void {
+  apply({ bridges, origins }: Configuration): void {
     if (bridges.length === 0 && this.bridges.all.length === 0) return;
     const hostName = nameOfHost();
-    this.bridges.apply(bridges.map((bridge) => bridgeSettings(bridge, hostName)));
+    const isLeftToUs = origins.get("max_inflight_messages") === "default";
+    const qos1Inflight = isLeftToUs ? QOS1_INFLIGHT : null;
+    this.bridges.apply(bridges.map((bridge) => bridgeSettings(bridge, hostName, qos1Inflight)));
   }
 
   /** Says goodbye to the remote brokers. What waits for them is kept. */

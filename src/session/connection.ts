@@ -62,6 +62,8 @@ export abstract class Connection implements HeldOutput {
   aliases: IncomingTopicAliases | null = null;
   /** Messages in flight to the client at a time: its Receive Maximum and ours. */
   sendQuota = 0;
+  /** The same while all of them are of QoS 1, where they may be more. */
+  qos1SendQuota = 0;
   keepAliveMs = 0;
   lastPacketAtMs: number;
   /** Publishers that wait for this receiver. */

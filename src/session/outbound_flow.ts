@@ -70,7 +70,7 @@ export class OutboundFlow {
 
   /** Nothing waits behind the quota, so that more may be fed without filling the queue. */
   get hasRoom(): boolean {
-    return this.queued === 0 && this.#hasQuota(0);
+    return this.queued === 0 && this.#hasQuota(2, 0);
   }
 
   /**
@@ -89,7 +89,7 @@ export class OutboundFlow {
   ): void {
     const session = this.#session, connection = session.connection;
     const size = publish.payloadLength;
-    const sendNow = connection !== null && this.queued === 0 && this.#hasQuota(size);
+    const sendNow = connection !== null && this.queued === 0 && this.#hasQuota(qos, size);
     if (sendNow && !session.isLasting && this.#host.settings.maxInflightBytes === 0) {
       const packetId = this.#takePacketId();
       delivery.qos = qos;
@@ -240,7 +240,7 @@ export class OutboundFlow {
     if (queue === null || connection === null) return;
     for (let entry = queue.peek(); entry !== undefined; entry = queue.peek()) {
       const needsQuota = entry.qos !== 0 && entry.state !== EntryState.Released;
-      if (needsQuota && !this.#hasQuota(entry.size)) return this.#releaseBehind(queue);
+      if (needsQuota && !this.#hasQuota(entry.qos, entry.size)) return this.#releaseBehind(queue);
       queue.shift();
       this.#queuedBytes -= entry.size;
       if (entry.qos === 0) this.#queuedQos0--;
@@ -390,11 +390,15 @@ export class OutboundFlow {
     return message !== null && !this.#session.mayReceive(message.topic);
   }
 
-  #hasQuota(size: number): boolean {
+  #hasQuota(qos: Qos, size: number): boolean {
     const connection = this.#session.connection;
     if (connection === null) return false;
-    const count = this.inFlight;
-    if (count >= connection.sendQuota) return false;
+    const window = this.#window;
+    const count = window === null ? 0 : window.count;
+    if (count >= connection.sendQuota) {
+      const isQos1Only = qos === 1 && window !== null && window.qos2Count === 0;
+      if (!isQos1Only || count >= connection.qos1SendQuota) return false;
+    }
     const bytesMaximum = this.#host.settings.maxInflightBytes;
     return bytesMaximum === 0 || count === 0 || this.#inflightBytes + size <= bytesMaximum;
   }

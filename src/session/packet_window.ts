@@ -24,9 +24,15 @@ export class PacketWindow<E> {
   #entries: (E | null)[] = new Array(FIRST_CAPACITY).fill(null);
   #mask = FIRST_CAPACITY - 1;
   #count = 0;
+  #qos2Count = 0;
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Those of QoS 2. */
+  get qos2Count(): number {
+    return this.#qos2Count;
   }
 
   state(packetId: number): number {
@@ -45,7 +51,10 @@ export class PacketWindow<E> {
       this.#grow();
       slot = packetId & this.#mask;
     }
-    if (this.#states[slot] === InFlight.None) this.#count++;
+    if (this.#states[slot] === InFlight.None) {
+      this.#count++;
+      if (state !== InFlight.AwaitsPuback) this.#qos2Count++;
+    }
     this.#ids[slot] = packetId;
     this.#states[slot] = state;
     this.#entries[slot] = entry;
@@ -53,7 +62,9 @@ export class PacketWindow<E> {
 
   delete(packetId: number): void {
     const slot = packetId & this.#mask;
-    if (this.#ids[slot] !== packetId || this.#states[slot] === InFlight.None) return;
+    const state = this.#states[slot];
+    if (this.#ids[slot] !== packetId || state === InFlight.None) return;
+    if (state !== InFlight.AwaitsPuback) this.#qos2Count--;
     this.#states[slot] = InFlight.None;
     this.#entries[slot] = null;
     this.#count--;

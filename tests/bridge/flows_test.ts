@@ -285,6 +285,67 @@ Deno.test("a subscription that the remote broker refuses is logged", () => {
   );
 });
 
+Deno.test("as many messages are in flight as the broker, the bridge or the remote broker says", () => {
+  const rows: [
+    qos1Inflight: number | null,
+    version: 4 | 5,
+    receiveMaximum: number,
+    qos: 1 | 2,
+    sent: number,
+  ][] = [
+    [null, 4, 0, 1, 20],
+    [40, 4, 0, 1, 40],
+    [40, 4, 0, 2, 20],
+    [10, 4, 0, 1, 20],
+    [40, 5, 0, 1, 40],
+    [40, 5, 0, 2, 20],
+    [40, 5, 30, 1, 30],
+    [40, 5, 30, 2, 30],
+  ];
+  for (const [qos1Inflight, protocolVersion, receiveMaximum, qos, sent] of rows) {
+    const bridge = { qos1Inflight, protocolVersion, topics: [topic("#", "out", 2)] };
+    const world = new BridgeWorld({ bridge });
+    const properties = receiveMaximum > 0
+      ? [property(Property.receiveMaximum, receiveMaximum)]
+      : [];
+    const remote = world.connected({ properties });
+    remote.receive();
+    const publisher = world.connect(4, { clientId: "publisher" });
+    for (let packetId = 1; packetId <= 60; packetId++) {
+      publisher.publish({ topic: "t", qos, packetId, payload: "m" });
+      if (qos === 2) publisher.send(packets.ack("pubrel", packetId));
+    }
+    assert.equal(remote.receiveOf("publish").length, sent, `${qos1Inflight} ${qos} ${sent}`);
+  }
+});
+
+Deno.test("beside one of QoS 2 no more of QoS 1 are in flight than to a client, and the order is kept", () => {
+  const bridge = { qos1Inflight: 4, topics: [topic("#", "out", 2)] };
+  const world = new BridgeWorld({ bridge, settings: { maxInflightMessages: 2 } });
+  const remote = world.connected();
+  remote.receive();
+  const publisher = world.connect(4, { clientId: "publisher" });
+  for (const [index, qos] of [1, 1, 1, 1, 2, 1, 1, 1, 1].entries()) {
+    publisher.publish({ topic: "t", qos, packetId: index + 1, payload: `${index}` });
+    if (qos === 2) publisher.send(packets.ack("pubrel", index + 1));
+  }
+  const sent: number[] = [];
+  /** What was sent after an acknowledgement of the oldest, or of none. */
+  const after = (acknowledgement?: "puback" | "pubrec" | "pubcomp", index = 0) => {
+    if (acknowledgement !== undefined) remote.ack(acknowledgement, sent[index]);
+    const publishes = remote.receiveOf("publish");
+    sent.push(...publishes.map(({ messageId }) => messageId!));
+    return publishes.map(({ payload }) => `${payload}`);
+  };
+  assert.deepEqual(after(), ["0", "1", "2", "3"]);
+  assert.deepEqual(after("puback", 0), []);
+  assert.deepEqual(after("puback", 1), []);
+  assert.deepEqual(after("puback", 2), ["4"]);
+  assert.deepEqual(after("puback", 3), ["5"]);
+  assert.deepEqual(after("pubrec", 4), []);
+  assert.deepEqual(after("pubcomp", 4), ["6", "7", "8"]);
+});
+
 Deno.test("a bridge that is read no further still shows that it is alive", () => {
   const world = new BridgeWorld({ bridge: { keepaliveSeconds: 10 } });
   const remote = world.connected();

@@ -23,6 +23,7 @@ export const defaultBridge: BridgeSettings = {
   cleanSession: false,
   localCleanSession: false,
   keepaliveSeconds: 60,
+  qos1Inflight: null,
   notifications: false,
   notificationsLocalOnly: false,
   notificationTopic: "$SYS/broker/connection/host.b/state",
