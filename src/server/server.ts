@@ -145,52 +145,45 @@ export class Server {
       log.log("error", `Error: the program's hook ${hook}: ${errorTrace(error)}`);
     });
     const plugins = new Plugins(configuration, log);
+    // What is open when a later step fails is closed, the last first.
+    await using opened = new AsyncDisposableStack();
     const control = AccessControl.open(configuration, {
       first: (listener, ofFile) => [hooks, ...plugins.policies(listener, ofFile)],
       warn: (text) => log.log("warning", text),
       notice: (text) => log.log("notice", text),
     });
+    opened.defer(() => control.close());
     const lock = configuration.global.persistence ? lockStore(configuration, log) : null;
-    let listeners: Listeners | null = null;
+    const abandoning = opened.use(new DisposableStack());
+    abandoning.defer(() => lock?.abandon());
     let server: Server | null = null;
     const source = adminSource(configuration, () => server);
-    let admin: AdminServer | null = null;
-    let store: Store;
-    const closePorts = async () => {
-      await listeners?.close();
-      await admin?.close();
-    };
-    try {
-      listeners = await Listeners.open(configuration, {
-        source,
-        log,
-        psk: (listener, identity) => control.pskKey(listener, identity),
-        keylog: options.keylog ?? null,
-      });
-      admin = await openAdmin(configuration, source, log);
-      options.portsOpened?.(lock?.directory ?? null);
-      store = lock === null ? new MemoryStore() : await openStore(configuration, lock, log);
-    } catch (error) {
-      lock?.abandon();
-      await closePorts();
-      throw error;
-    }
+    const listeners = await Listeners.open(configuration, {
+      source,
+      log,
+      psk: (listener, identity) => control.pskKey(listener, identity),
+      keylog: options.keylog ?? null,
+    });
+    opened.defer(() => listeners.close());
+    const admin = await openAdmin(configuration, source, log);
+    opened.defer(() => admin?.close());
+    options.portsOpened?.(lock?.directory ?? null);
+    const store = lock === null ? new MemoryStore() : await openStore(configuration, lock, log);
+    // From now on the lock is the store's.
+    abandoning.move();
+    opened.defer(() => store.close());
+    opened.defer(() => plugins.close());
     const starting = new Server(options, store, listeners, source, admin, control, plugins);
-    try {
-      const startedAtMs = performance.now();
-      const restored = starting.broker.restore();
-      const tookMs = performance.now() - startedAtMs;
-      reportStart(log, configuration, lock?.directory ?? null, restored, tookMs);
-      options.opened?.(lock?.directory ?? null);
-      // What others have written runs without the rights of root.
-      await plugins.open({ verifier: control.verifier, changed: () => control.access.changed() });
-      control.renew();
-    } catch (error) {
-      await plugins.close();
-      await store.close();
-      await closePorts();
-      throw error;
-    }
+    opened.defer(() => starting.#timer.close());
+    const startedAtMs = performance.now();
+    const restored = starting.broker.restore();
+    const tookMs = performance.now() - startedAtMs;
+    reportStart(log, configuration, lock?.directory ?? null, restored, tookMs);
+    options.opened?.(lock?.directory ?? null);
+    // What others have written runs without the rights of root.
+    await plugins.open({ verifier: control.verifier, changed: () => control.access.changed() });
+    control.renew();
+    opened.move();
     server = starting;
     server.broker.start();
     plugins.attach(server.broker);
