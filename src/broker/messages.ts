@@ -135,8 +135,9 @@ export class Messages {
   }
 
   release(message: StoredMessage, settled: boolean): void {
+    if (!settled) message.mayBeReferredTo = true;
     if (--message.references > 0) return;
-    if (settled) this.#host.journal.cancel(Kind.Message, message.number);
+    if (!message.mayBeReferredTo) this.#host.journal.cancel(Kind.Message, message.number);
     else this.#host.journal.forget(Kind.Message, message.number);
     this.#keptCount--;
     this.#keptBytes -= message.publish.payloadLength;
