@@ -571,8 +571,8 @@ export class Broker implements Host {
     this.#messages.keep(message);
   }
 
-  release(message: StoredMessage, settled: boolean): void {
-    this.#messages.release(message, settled);
+  release(message: StoredMessage, leavesTrace: boolean): void {
+    this.#messages.release(message, leavesTrace);
   }
 
   nextNumber(): number {

@@ -129,13 +129,14 @@ export class Messages {
   keep(message: StoredMessage): void {
     if (message.references++ > 0) return;
     message.number = this.#host.nextNumber();
+    message.mayBeReferredTo = false;
     this.#keptCount++;
     this.#keptBytes += message.publish.payloadLength;
     this.#host.journal.create(Kind.Message, message.number, message);
   }
 
-  release(message: StoredMessage, settled: boolean): void {
-    if (!settled) message.mayBeReferredTo = true;
+  release(message: StoredMessage, leavesTrace: boolean): void {
+    if (leavesTrace) message.mayBeReferredTo = true;
     if (--message.references > 0) return;
     if (!message.mayBeReferredTo) this.#host.journal.cancel(Kind.Message, message.number);
     else this.#host.journal.forget(Kind.Message, message.number);
@@ -175,8 +176,8 @@ export class Messages {
   #unkeep(message: StoredMessage) {
     // One of $SYS may have a number, but only by the queues it waits in.
     if (!isKeptWhenRetained(message.topic.name)) return;
-    this.#host.journal.forget(Kind.Retained, message.number);
-    this.release(message, false);
+    const isNew = this.#host.journal.forget(Kind.Retained, message.number);
+    this.release(message, !isNew);
   }
 }
 

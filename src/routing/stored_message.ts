@@ -19,7 +19,7 @@ export class StoredMessage {
   number = 0;
   /** Records that refer to it. */
   references = 0;
-  /** Records that no longer do may still be written as they were, by a batch that is sealed. */
+  /** Records that no longer do may still be written as they were. */
   mayBeReferredTo = false;
   /** Wall-clock minus monotonic time, to write what the monotonic clock says for ever. */
   readonly #wallOffsetMs: number;

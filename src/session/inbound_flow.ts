@@ -135,8 +135,8 @@ export class InboundFlow {
     this.#received.delete(received.packetId);
     this.#bytes -= received.message.publish.size;
     if (received.number === 0) return;
-    this.#host.journal.forget(Kind.Received, received.number);
-    this.#host.release(received.message, false);
+    const isNew = this.#host.journal.forget(Kind.Received, received.number);
+    this.#host.release(received.message, !isNew);
     received.number = 0;
   }
 }

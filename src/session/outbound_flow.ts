@@ -439,9 +439,10 @@ export class OutboundFlow {
     if (entry.number === 0) return;
     if (entry.expectedIn !== 0) this.#host.acknowledgementCame(entry);
     const { journal } = this.#host;
+    let leavesTrace = false;
     if (settled) journal.cancel(Kind.Entry, entry.number);
-    else journal.forget(Kind.Entry, entry.number);
-    if (entry.message !== null) this.#host.release(entry.message, settled);
+    else leavesTrace = !journal.forget(Kind.Entry, entry.number);
+    if (entry.message !== null) this.#host.release(entry.message, leavesTrace);
     entry.number = 0;
   }
 
@@ -451,8 +452,8 @@ export class OutboundFlow {
     entry.state = EntryState.Released;
     entry.message = null;
     if (entry.number === 0) return;
-    this.#host.journal.replace(Kind.Entry, entry.number, entry);
-    if (message !== null) this.#host.release(message, false);
+    const isNew = this.#host.journal.replace(Kind.Entry, entry.number, entry);
+    if (message !== null) this.#host.release(message, !isNew);
   }
 
   #done(packetId: number) {

@@ -285,8 +285,8 @@ export interface Host extends OutboxHost {
   stored(publish: Publish, topic: Topic): StoredMessage;
   /** One more record refers to the message: it is kept. */
   keep(message: StoredMessage): void;
-  /** One less. `settled`: its receiver has it, so that nothing else depends on the record. */
-  release(message: StoredMessage, settled: boolean): void;
+  /** One less. `leavesTrace`: the record that referred to it may still be written as it was. */
+  release(message: StoredMessage, leavesTrace: boolean): void;
   /** A kept message was sent at once: if its acknowledgement comes soon, it need not be written. */
   expectAcknowledgement(entry: Entry): void;
   acknowledgementCame(entry: Entry): void;

@@ -168,21 +168,27 @@ export class Journal {
     changes.created.set(number, record);
   }
 
-  /** Keeps a record that may have been written before, with its new state. */
-  replace(kind: number, number: number, record: Encodable): void {
+  /**
+   * Keeps a record that may have been written before, with its new state. True: it was created in this
+   * batch, and is never written as it was.
+   */
+  replace(kind: number, number: number, record: Encodable): boolean {
     this.#changes++;
-    if (!this.#keeps) return;
+    if (!this.#keeps) return true;
     const { created, replaced } = this.#open.kinds[kind] ?? this.#openKind(kind);
-    if (created.size > 0 && created.has(number)) created.set(number, record);
-    else replaced.set(number, record);
+    const isNew = created.size > 0 && created.has(number);
+    (isNew ? created : replaced).set(number, record);
+    return isNew;
   }
 
-  /** Removes a record; one that was created in this batch was never there. */
-  forget(kind: number, number: number): void {
+  /** Removes a record. True: it was created in this batch, and is never written. */
+  forget(kind: number, number: number): boolean {
     this.#changes++;
-    if (!this.#keeps) return;
+    if (!this.#keeps) return true;
     const { created, replaced } = this.#open.kinds[kind] ?? this.#openKind(kind);
-    if (created.size === 0 || !created.delete(number)) replaced.set(number, null);
+    if (created.size > 0 && created.delete(number)) return true;
+    replaced.set(number, null);
+    return false;
   }
 
   /**
@@ -191,8 +197,8 @@ export class Journal {
    */
   cancel(kind: number, number: number): void {
     const sealed = this.#sealed?.kinds[kind];
-    if (sealed === undefined || !sealed.created.delete(number)) return this.forget(kind, number);
-    this.#open.kinds[kind]?.replaced.delete(number);
+    if (sealed === undefined || !sealed.created.delete(number)) this.forget(kind, number);
+    else this.#open.kinds[kind]?.replaced.delete(number);
   }
 
   /**
