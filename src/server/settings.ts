@@ -1,6 +1,11 @@
 import type { Configuration } from "../config/configuration.ts";
 import type { ListenerSettings, Settings } from "../session/ports.ts";
 
+/** Messages in the queue of one client from which on publishers wait, or a quarter of what may be there. */
+const LONG_QUEUE = 256;
+/** Whoever allows less than this wants the rest dropped at once. */
+const QUEUED_MESSAGES_MINIMUM = 100, QUEUED_BYTES_MINIMUM = 65_536;
+
 /** The core's settings; negative numbers are Mosquitto's other way to say "no limit". */
 export function settingsOf({ global }: Configuration): Settings {
   const limit = (value: number) => Math.max(0, value);
@@ -9,6 +14,7 @@ export function settingsOf({ global }: Configuration): Settings {
     maxInflightBytes: limit(global.maxInflightBytes),
     maxQueuedMessages: limit(global.maxQueuedMessages),
     maxQueuedBytes: limit(global.maxQueuedBytes),
+    longQueue: longQueueOf(limit(global.maxQueuedMessages), limit(global.maxQueuedBytes)),
     queueQos0Messages: global.queueQos0Messages,
     upgradeOutgoingQos: global.upgradeOutgoingQos,
     allowDuplicateMessages: global.allowDuplicateMessages,
@@ -33,6 +39,18 @@ export function settingsOf({ global }: Configuration): Settings {
     connectionMessages: global.connectionMessages,
     sysInterval: global.sysInterval,
     retainExpiryInterval: global.retainExpiryInterval * 60,
+  };
+}
+
+/** From how much on publishers wait for a client, by what may be queued for it; 0: anything. */
+export function longQueueOf(maxMessages: number, maxBytes: number): Settings["longQueue"] {
+  return {
+    messages: maxMessages === 0
+      ? LONG_QUEUE
+      : maxMessages < QUEUED_MESSAGES_MINIMUM
+      ? Infinity
+      : Math.min(LONG_QUEUE, maxMessages / 4),
+    bytes: maxBytes < QUEUED_BYTES_MINIMUM ? Infinity : maxBytes / 4,
   };
 }
 

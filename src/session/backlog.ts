@@ -1,10 +1,6 @@
 import type { Connection } from "./connection.ts";
 import type { Host } from "./ports.ts";
 
-/** A queue of this many messages is long, or a quarter of what may be queued. */
-const LONG = 256;
-/** Whoever allows less than this wants the others to be dropped at once. */
-const MESSAGES_MINIMUM = 100, BYTES_MINIMUM = 65_536;
 /** Messages that a receiver has to take from one look to the next to be worth waiting for. */
 const PROGRESS = 64;
 /** Looks after which nobody waits any more. */
@@ -43,8 +39,8 @@ export class Backlog {
   }
 
   /** The queue is so long that publishers are to wait. */
-  static isLong(host: Host, { queued, queuedBytes }: LongQueue): boolean {
-    return queued > longest(host) || queuedBytes > largest(host);
+  static isLong({ settings: { longQueue } }: Host, { queued, queuedBytes }: LongQueue): boolean {
+    return queued > longQueue.messages || queuedBytes > longQueue.bytes;
   }
 
   get queued(): number {
@@ -76,7 +72,7 @@ export class Backlog {
     if (publishers.length === 0) return true;
     if (this.#turn === turn) return false;
     this.#turn = turn;
-    let room = longest(this.#host) - this.queued, count = 0;
+    let room = this.#host.settings.longQueue.messages - this.queued, count = 0;
     while (count < publishers.length && room >= 0) room -= publishers[count++].proceed(this);
     this.#publishers = publishers.slice(count);
     return this.#publishers.length === 0;
@@ -101,18 +97,8 @@ export class Backlog {
   }
 
   get #isShort(): boolean {
+    const { messages, bytes } = this.#host.settings.longQueue;
     const { queued, queuedBytes } = this.#queue;
-    return queued <= longest(this.#host) / 2 && queuedBytes <= largest(this.#host) / 2;
+    return queued <= messages / 2 && queuedBytes <= bytes / 2;
   }
-}
-
-/** Messages that may wait before publishers do. */
-function longest({ settings: { maxQueuedMessages } }: Host): number {
-  if (maxQueuedMessages === 0) return LONG;
-  return maxQueuedMessages < MESSAGES_MINIMUM ? Infinity : Math.min(LONG, maxQueuedMessages / 4);
-}
-
-/** The same in bytes. */
-function largest({ settings: { maxQueuedBytes } }: Host): number {
-  return maxQueuedBytes < BYTES_MINIMUM ? Infinity : maxQueuedBytes / 4;
 }

@@ -21,6 +21,8 @@ export interface Settings {
   readonly maxInflightBytes: number;
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  /** From how much on, in the queue of one connected client, publishers wait; Infinity: they do not. */
+  readonly longQueue: { readonly messages: number; readonly bytes: number };
   readonly queueQos0Messages: boolean;
   readonly upgradeOutgoingQos: boolean;
   readonly allowDuplicateMessages: boolean;

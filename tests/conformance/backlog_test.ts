@@ -1,12 +1,13 @@
 /** Publishers that are faster than the receivers of QoS 1 and 2: they wait, so that nothing is dropped. */
 import assert from "node:assert/strict";
+import { longQueueOf } from "../../src/server/settings.ts";
 import { connectLasting, payloads } from "../support/exchange.ts";
 import type { ServerPacket } from "../support/packet_decoder.ts";
 import { FaultyStore } from "../support/faulty_store.ts";
 import { ack, concat, disconnect, publish, subscribe } from "../support/packets.ts";
 import { type FakeClient, World, type WorldOptions } from "../support/world.ts";
 
-/** In flight, and as many as may wait of the 1,000 that are allowed. */
+/** In flight, and as many as may wait before publishers do. */
 const TAKEN = 20 + 250;
 
 interface Scene {
@@ -16,8 +17,8 @@ interface Scene {
 }
 
 /** A receiver of `t` that acknowledges when it is told to, and a publisher; settings are the defaults. */
-function scene({ settings, ...options }: WorldOptions = {}): Scene {
-  const world = new World({ ...options, settings: { maxQueuedMessages: 1000, ...settings } });
+function scene(options: WorldOptions = {}): Scene {
+  const world = new World(options);
   const receiver = world.connect(4, { clientId: "receiver" });
   receiver.subscribe("t", 2);
   return { world, receiver, publisher: world.connect(4, { clientId: "publisher" }) };
@@ -146,7 +147,7 @@ Deno.test("a receiver that takes little, or never catches up, is left behind", (
 });
 
 Deno.test("two who flood each other are both read, and nothing is dropped", () => {
-  const world = new World({ settings: { maxQueuedMessages: 1000 } });
+  const world = new World();
   const clients = ["a", "b"].map((clientId) => world.connect(4, { clientId }));
   clients[0].subscribe("a", 1);
   clients[1].subscribe("b", 1);
@@ -170,7 +171,7 @@ Deno.test("two who flood each other are both read, and nothing is dropped", () =
 });
 
 Deno.test("who publishes to itself is read on, since its own PUBACKs are what it waits for", () => {
-  const world = new World({ settings: { maxQueuedMessages: 1000 } });
+  const world = new World();
   const client = world.connect(4, { clientId: "both" });
   client.subscribe("t", 1);
   client.send(numbered(0, 900));
@@ -218,7 +219,7 @@ Deno.test("QoS 2: PUBREC and PUBREL do not wait, PUBCOMP does", () => {
 
 Deno.test("when the receiver leaves, publishers go on; a publisher that leaves is forgotten", () => {
   for (const leaves of ["receiver", "publisher"] as const) {
-    const world = new World({ settings: { maxQueuedMessages: 1000 } });
+    const world = new World();
     const receiver = connectLasting(world, 4, "receiver");
     receiver.subscribe("t", 1);
     const publisher = world.connect(4, { clientId: "publisher" });
@@ -240,21 +241,33 @@ Deno.test("when the receiver leaves, publishers go on; a publisher that leaves i
   }
 });
 
-Deno.test("max_queued_bytes counts as well; who allows only little wants the rest dropped at once", () => {
+Deno.test("bytes count as well; without a bound the rest is dropped at once", () => {
   const payload = "x".repeat(1000);
-  const counts = [
-    [{ maxQueuedBytes: 100_000 }, 45],
-    [{ maxQueuedBytes: 50_000 }, 100],
-    [{ maxQueuedMessages: 99 }, 100],
-    [{ maxQueuedMessages: 0 }, 100],
-  ] as const;
-  for (const [settings, expected] of counts) {
-    const { publisher } = scene({ settings });
+  const counts = [[{ messages: 250, bytes: 25_000 }, 45], [
+    { messages: Infinity, bytes: 3e4 },
+    50,
+  ]] as const;
+  for (const [longQueue, expected] of counts) {
+    const { publisher } = scene({ settings: { longQueue } });
     for (let number = 0; number < 100; number++) {
       publisher.publish({ topic: "t", payload, qos: 1, packetId: number + 1 });
     }
-    assert.equal(acknowledged(publisher).length, expected, JSON.stringify(settings));
+    assert.equal(acknowledged(publisher).length, expected);
   }
+  const { world, publisher } = scene({
+    settings: { longQueue: { messages: Infinity, bytes: Infinity }, maxQueuedMessages: 50 },
+  });
+  publisher.send(numbered(0, 100));
+  assert.equal(acknowledged(publisher).length, 100);
+  assert.equal(world.broker.counters.dropped, 30);
+});
+
+Deno.test("a quarter of what may be queued is long, unless that is little", () => {
+  assert.deepEqual(longQueueOf(1000, 0), { messages: 250, bytes: Infinity });
+  assert.deepEqual(longQueueOf(0, 0), { messages: 256, bytes: Infinity });
+  assert.deepEqual(longQueueOf(1_000_000, 100_000), { messages: 256, bytes: 25_000 });
+  assert.deepEqual(longQueueOf(100, 65_535), { messages: 25, bytes: Infinity });
+  assert.deepEqual(longQueueOf(99, 65_536), { messages: Infinity, bytes: 16_384 });
 });
 
 Deno.test("others who publish elsewhere do not wait", () => {
@@ -271,7 +284,7 @@ Deno.test("others who publish elsewhere do not wait", () => {
 Deno.test("a PUBACK waits for the queue and for the disk, whichever is later", async () => {
   for (const diskIsLater of [false, true]) {
     const store = new FaultyStore();
-    const world = new World({ store, durability: "sync", settings: { maxQueuedMessages: 1000 } });
+    const world = new World({ store, durability: "sync" });
     const settleAll = async () => {
       while (store.settle()) await world.settle();
     };

@@ -13,6 +13,8 @@ export interface Dimensions {
   /** 0: no limit. */
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  /** Messages in a queue from which on publishers wait; Infinity: they do not. */
+  readonly longQueue: number;
   readonly queueQos0Messages: boolean;
   readonly maxInflightBytes: number;
   /** Some clients take small packets only. */
@@ -45,6 +47,7 @@ export const PLAIN: Dimensions = {
   duplicates: false,
   maxQueuedMessages: 0,
   maxQueuedBytes: 0,
+  longQueue: Infinity,
   queueQos0Messages: false,
   maxInflightBytes: 0,
   packetSizes: false,
@@ -69,6 +72,7 @@ export function chooseDimensions(chance: Chance): Dimensions {
     duplicates: on(),
     maxQueuedMessages: some(2, 8),
     maxQueuedBytes: some(100, 500),
+    longQueue: on() ? chance.below(6) : Infinity,
     queueQos0Messages: on(),
     maxInflightBytes: some(50, 200),
     packetSizes: on(),

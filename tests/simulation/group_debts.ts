@@ -34,6 +34,13 @@ export class GroupDebts {
     }
   }
 
+  /** It may not have messages of a topic any more, such as wait for it as the member that was chosen. */
+  denied(session: PromisedSession, topic: string): void {
+    for (const { message, candidates } of this.#debts) {
+      if (message.topic === topic && candidates.includes(session)) session.excuse(message);
+    }
+  }
+
   clear(): void {
     this.#debts = [];
   }

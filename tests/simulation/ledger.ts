@@ -128,9 +128,11 @@ export class Ledger {
   /** The client may not read messages of that topic any more: what waits for it does not come. */
   denied(client: string, topic: string): void {
     const session = this.sessions.get(client);
-    for (const message of [...session?.owed.keys() ?? []]) {
-      if (message.topic === topic) session!.excuse(message);
+    if (session === undefined) return;
+    for (const message of [...session.owed.keys()]) {
+      if (message.topic === topic) session.excuse(message);
     }
+    this.#groups.denied(session, topic);
   }
 
   #owe(session: PromisedSession, message: Message) {

@@ -291,8 +291,9 @@ export class Simulation {
       ...this.#settings,
       maxQueuedMessages: some(3, 10),
       maxQueuedBytes: some(100, 500),
+      longQueue: { messages: chance.percent(50) ? chance.below(6) : Infinity, bytes: Infinity },
       maxInflightBytes: some(60, 200),
-      maxInflightMessages: this.dimensions.memoryLimit > 0 ? 3 : chance.pick([5, 20]),
+      maxInflightMessages: this.dimensions.memoryLimit > 0 ? 3 : chance.pick([3, 20]),
       allowDuplicateMessages: chance.percent(50),
       queueQos0Messages: chance.percent(50),
       clientRate: { messages: some(5, 20), bytes: 0 },
@@ -380,17 +381,24 @@ export class Simulation {
   }
 }
 
+function inflightMaximum({ memoryLimit, longQueue }: Dimensions): number {
+  // So little that what all send again finds room.
+  if (memoryLimit > 0) return 3;
+  // So little that there are queues.
+  return longQueue === Infinity ? 20 : 4;
+}
+
 function settingsOf(dimensions: Dimensions): Settings {
   return {
     ...defaultSettings,
     maxQueuedMessages: dimensions.maxQueuedMessages,
     maxQueuedBytes: dimensions.maxQueuedBytes,
+    longQueue: { messages: dimensions.longQueue, bytes: Infinity },
     queueQos0Messages: dimensions.queueQos0Messages,
     maxInflightBytes: dimensions.maxInflightBytes,
     allowDuplicateMessages: dimensions.duplicates,
     memoryLimit: dimensions.memoryLimit,
-    // So little that what all send again finds room.
-    maxInflightMessages: dimensions.memoryLimit > 0 ? 3 : 20,
+    maxInflightMessages: inflightMaximum(dimensions),
     clientRate: { messages: dimensions.rate, bytes: 0 },
     // Small enough that stuck clients are noticed.
     maxUnsentBytes: 3000,

@@ -21,6 +21,7 @@ export const defaultSettings: Settings = {
   maxInflightBytes: 0,
   maxQueuedMessages: 1000,
   maxQueuedBytes: 0,
+  longQueue: { messages: 250, bytes: Infinity },
   queueQos0Messages: false,
   upgradeOutgoingQos: false,
   allowDuplicateMessages: false,
