@@ -76,5 +76,6 @@ function clientView(broker: Broker, connection: Connection) {
     queued: outbound.queued,
     queuedBytes: outbound.queuedBytes,
     unsentBytes: connection.outbox.waiting,
+    heldBack: connection.isHeldBack,
   };
 }

@@ -48,6 +48,7 @@ const METRICS: Readonly<Record<keyof Statistics, Meaning>> = {
   storeBytes: ["gauge", "stored_payload_bytes", "Payload bytes of the messages kept."],
   packetsWaiting: ["gauge", "packets_waiting", "Packets that wait to be sent."],
   packetBytesWaiting: ["gauge", "waiting_bytes", "Bytes that wait to be sent."],
+  heldBack: ["gauge", "held_back", "Clients whose publishing waits for receivers or a rate."],
   heapCurrent: ["gauge", "memory_bytes", "Memory in use, as $SYS/broker/heap/current says."],
   heapMaximum: ["gauge", "memory_maximum_bytes", "The most memory in use at an update."],
   protocolErrors: [

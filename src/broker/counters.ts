@@ -74,6 +74,8 @@ export interface Statistics {
   /** What waits to be sent, over all connections. */
   packetsWaiting: number;
   packetBytesWaiting: number;
+  /** Connections whose publishing waits for receivers or for a rate. */
+  heldBack: number;
   /** Bytes of memory in use, and the most there were at an update. */
   heapCurrent: number;
   heapMaximum: number;
@@ -91,10 +93,11 @@ export function statisticsOf(
   measured: Pick<Statistics, "uptimeSeconds" | "heapCurrent" | "heapMaximum">,
 ): Statistics {
   const { counters, sent, sessions, tree } = broker;
-  let packetsWaiting = 0, packetBytesWaiting = 0;
-  for (const { outbox } of broker.connections) {
-    packetsWaiting += outbox.waitingPackets;
-    packetBytesWaiting += outbox.waiting;
+  let packetsWaiting = 0, packetBytesWaiting = 0, heldBack = 0;
+  for (const connection of broker.connections) {
+    packetsWaiting += connection.outbox.waitingPackets;
+    packetBytesWaiting += connection.outbox.waiting;
+    if (connection.isHeldBack) heldBack++;
   }
   return {
     ...measured,
@@ -121,6 +124,7 @@ export function statisticsOf(
     storeBytes: messages.keptBytes,
     packetsWaiting,
     packetBytesWaiting,
+    heldBack,
     protocolErrors: counters.protocolErrors,
     faults: counters.faults,
   };

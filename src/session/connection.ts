@@ -151,6 +151,13 @@ export abstract class Connection implements HeldOutput {
       (paced.acks.length > PACED_MAXIMUM || paced.backlog.isNearlyFull);
   }
 
+  /** What it publishes, or the next of it, waits: for receivers that are slower, or for its rate. */
+  get isHeldBack(): boolean {
+    return this.isConnected &&
+      (this.waitsForReceiver || this.waitsForItself || this.#paced !== null ||
+        this.resumption !== null);
+  }
+
   /** Handles what the peer sent. The bytes may be reused afterwards. */
   receive(chunk: Uint8Array, length: number): void {
     if (this.#state === "closed") return;

@@ -45,6 +45,7 @@ Deno.test("a client is shown with what it said and what waits for it", async () 
     queued: 5,
     queuedBytes: 50,
     unsentBytes: 0,
+    heldBack: false,
   });
 });
 

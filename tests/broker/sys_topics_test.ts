@@ -30,6 +30,7 @@ const zero: Statistics = {
   storeBytes: 0,
   packetsWaiting: 0,
   packetBytesWaiting: 0,
+  heldBack: 0,
   heapCurrent: 0,
   heapMaximum: 0,
   protocolErrors: 0,

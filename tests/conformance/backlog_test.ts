@@ -82,10 +82,12 @@ Deno.test("one who sends on without acknowledgements is read no further until th
   const { world, receiver, publisher } = scene();
   publisher.send(numbered(0, 5000));
   assert.ok(publisher.isPaused);
+  assert.equal(world.broker.statistics().heldBack, 1);
   assert.ok(world.broker.sessions.get("receiver")!.outbound.queued < 600);
   assert.deepEqual(takeAll(receiver), upTo(5000));
   assert.deepEqual(acknowledged(publisher), upTo(5000, 1));
   assert.ok(!publisher.isPaused);
+  assert.equal(world.broker.statistics().heldBack, 0);
   assert.equal(world.broker.counters.dropped, 0);
 });
 
@@ -111,6 +113,7 @@ Deno.test("nobody waits long for a receiver that takes nothing, nor again before
   const { world, receiver, publisher } = scene();
   publisher.send(numbered(0, 300));
   assert.equal(acknowledged(publisher).length, TAKEN);
+  assert.ok(publisher.connection.isHeldBack && !receiver.connection.isHeldBack);
   world.advanceMs(199);
   assert.deepEqual(acknowledged(publisher), []);
   world.advanceMs(1);
