@@ -394,11 +394,11 @@ export class HonestClient {
     const { packetId = 0, topic = "", retain = false, qos = 0, properties } = packet;
     const id = idIn(packet.payload), session = this.session!;
     const before = qos === 2 ? this.#received.get(packetId) : undefined;
-    // An identifier given out anew, after a crash that may lose the last ones: taken for a repetition.
+    // An identifier given out anew is taken for a repetition: after a crash that may lose the last ones,
+    // or by a new session whose CONNACK the client has not read.
     const message = this.ledger.message(id);
-    if (before !== undefined && before !== id && session.hauntedUntil > 0 && message) {
-      session.excuse(message);
-    }
+    const mayBeAnew = session.hauntedUntil > 0 || !session.isExact;
+    if (before !== undefined && before !== id && mayBeAnew && message) session.excuse(message);
     // An empty message, which removes what is retained, does not say whose it is.
     if (before === undefined && id !== "") {
       const identifiers = properties.filter(([property]) =>
