@@ -1,14 +1,14 @@
 import type { Backlog } from "../session/backlog.ts";
 import type { Deadlines } from "./deadlines.ts";
 
-const LOOK_MS = 200;
+/** How long publishers wait for a receiver, which may be busy with something else for a moment. */
+const PATIENCE_MS = 1000;
 
-/** The backlogs for which publishers wait, looked at from time to time. */
+/** The backlogs for which publishers wait, and their time. */
 export class Backlogs {
   readonly #deadlines: Deadlines;
-  /** In the order in which they are due. */
   readonly #backlogs = new Set<Backlog>();
-  #isLooking = false;
+  #isWaiting = false;
 
   constructor(deadlines: Deadlines) {
     this.#deadlines = deadlines;
@@ -16,10 +16,10 @@ export class Backlogs {
 
   add(backlog: Backlog): void {
     this.#backlogs.add(backlog);
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    const dueAtMs = backlog.lookedAtMs + LOOK_MS;
-    this.#deadlines.set(dueAtMs, { due: (nowMs) => this.#look(nowMs) });
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const dueAtMs = backlog.sinceMs + PATIENCE_MS;
+    this.#deadlines.set(dueAtMs, { due: (nowMs) => this.#due(nowMs) });
   }
 
   delete(backlog: Backlog): void {
@@ -27,14 +27,17 @@ export class Backlogs {
   }
 
   /** Returns when to look again. */
-  #look(nowMs: number): number {
+  #due(nowMs: number): number {
+    let nextMs = Infinity;
     for (const backlog of this.#backlogs) {
-      const dueAtMs = backlog.lookedAtMs + LOOK_MS;
-      if (nowMs < dueAtMs) return dueAtMs;
-      this.#backlogs.delete(backlog);
-      if (!backlog.look(nowMs)) this.#backlogs.add(backlog);
+      const dueAtMs = backlog.sinceMs + PATIENCE_MS;
+      if (nowMs < dueAtMs) nextMs = Math.min(nextMs, dueAtMs);
+      else {
+        this.#backlogs.delete(backlog);
+        backlog.overdue();
+      }
     }
-    this.#isLooking = false;
-    return Infinity;
+    this.#isWaiting = nextMs < Infinity;
+    return nextMs;
   }
 }

@@ -1,15 +1,12 @@
 import type { Connection } from "./connection.ts";
 import type { Host } from "./ports.ts";
 
-/** Messages that a receiver has to take from one look to the next to be worth waiting for. */
-const PROGRESS = 64;
-/** Looks after which nobody waits any more. */
-const LOOKS_MAXIMUM = 5;
-
 /** What a backlog sees of the queue that it is about. */
 export interface LongQueue {
   readonly queued: number;
   readonly queuedBytes: number;
+  /** Nobody waits for it any longer. `isLong`: although it is long. */
+  waitedEnough(isLong: boolean): void;
 }
 
 /**
@@ -19,23 +16,18 @@ export interface LongQueue {
  * waits long for a receiver that does not catch up: its queue then grows to its bounds.
  */
 export class Backlog {
-  /** When it was last looked at, or began. */
-  lookedAtMs: number;
-  /** It did not catch up in time, so that nobody waits for it until it has. */
-  isLeftBehind = false;
+  /** When the queue was short, or began to be long. */
+  sinceMs: number;
   readonly #host: Host;
   readonly #queue: LongQueue;
   #publishers: Connection[] = [];
   /** The turn in which publishers went on. */
   #turn = -1;
-  #looks = 0;
-  /** Messages that the receiver has taken since the last look. */
-  #taken = 0;
 
   constructor(host: Host, readonly receiver: Connection, queue: LongQueue) {
     this.#host = host;
     this.#queue = queue;
-    this.lookedAtMs = host.nowMs;
+    this.sinceMs = host.nowMs;
   }
 
   /** The queue is so long that publishers are to wait. */
@@ -61,13 +53,13 @@ export class Backlog {
   }
 
   /**
-   * The receiver has taken a message, so that the queue has become shorter. Publishers go on in their order, in each turn as many
-   * as there is room for. True: it is short, and nobody waits any more.
+   * The receiver has taken a message, so that the queue has become shorter. Publishers go on in their
+   * order, in each turn as many as there is room for. True: it is short, and nobody waits any more.
    */
   taken(): boolean {
-    this.#taken++;
     if (!this.#isShort) return false;
-    const { turn } = this.#host;
+    const { turn, nowMs } = this.#host;
+    this.sinceMs = nowMs;
     const publishers = this.#publishers;
     if (publishers.length === 0) return true;
     if (this.#turn === turn) return false;
@@ -78,15 +70,10 @@ export class Backlog {
     return this.#publishers.length === 0;
   }
 
-  /** Looks at it after some time. True: it need not be looked at again. */
-  look(nowMs: number): boolean {
-    const isMoving = this.#taken >= PROGRESS && ++this.#looks < LOOKS_MAXIMUM;
-    this.#taken = 0;
-    this.lookedAtMs = nowMs;
-    if (isMoving && !this.#isShort) return false;
-    this.isLeftBehind = !this.#isShort;
+  /** It has been long for so long that nobody waits any longer. */
+  overdue(): void {
     this.end();
-    return true;
+    this.#queue.waitedEnough(!this.#isShort);
   }
 
   /** All publishers go on. */

@@ -5,7 +5,7 @@ import { PacketType } from "../wire/packet_type.ts";
 import { protocolError } from "../wire/protocol_error.ts";
 import type { Publish, Qos } from "../wire/publish.ts";
 import { Reason } from "../wire/reason.ts";
-import { Backlog } from "./backlog.ts";
+import { Backlog, type LongQueue } from "./backlog.ts";
 import type { Connection } from "./connection.ts";
 import { delivery } from "./delivery.ts";
 import { Deque } from "./deque.ts";
@@ -15,6 +15,8 @@ import type { Host } from "./ports.ts";
 import type { Session } from "./session.ts";
 
 const PACKET_ID_MAXIMUM = 0xffff;
+/** Who has made publishers wait in vain is not waited for again for so long. */
+const LEFT_BEHIND_MS = 10_000;
 
 /**
  * The messages on their way to one session: in flight within the send quota, and behind it a queue
@@ -23,7 +25,7 @@ const PACKET_ID_MAXIMUM = 0xffff;
  *     deliver → [ queue ] → send → AwaitsPuback ──────────── PUBACK → done
  *                                → AwaitsPubrec → AwaitsPubcomp ── PUBCOMP → done
  */
-export class OutboundFlow {
+export class OutboundFlow implements LongQueue {
   readonly #host: Host;
   readonly #session: Session;
   #window: PacketWindow<Entry> | null = null;
@@ -34,6 +36,8 @@ export class OutboundFlow {
   #inflightBytes = 0;
   /** Null: the queue is short, or the client is away. */
   #backlog: Backlog | null = null;
+  /** Until then nobody waits for the receiver. */
+  #leftBehindUntilMs = -Infinity;
   /** The identifier given out last; counts on through reconnects. */
   #packetId = 0;
 
@@ -119,12 +123,18 @@ export class OutboundFlow {
 
   /** Publishers have to wait where the queue grows longer than that of one who keeps up. */
   #lookAtLength(connection: Connection) {
+    const host = this.#host;
     if (this.#backlog === null) {
-      if (!Backlog.isLong(this.#host, this)) return;
-      this.#backlog = new Backlog(this.#host, connection, this);
-      this.#host.backlogBegins(this.#backlog);
+      if (!Backlog.isLong(host, this) || host.nowMs < this.#leftBehindUntilMs) return;
+      this.#backlog = new Backlog(host, connection, this);
+      host.backlogBegins(this.#backlog);
     }
-    if (!this.#backlog.isLeftBehind) this.#host.backlogged(this.#backlog);
+    host.backlogged(this.#backlog);
+  }
+
+  waitedEnough(isLong: boolean): void {
+    this.#backlog = null;
+    if (isLong) this.#leftBehindUntilMs = this.#host.nowMs + LEFT_BEHIND_MS;
   }
 
   #endBacklog() {
