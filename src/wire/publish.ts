@@ -181,7 +181,20 @@ export class Publish {
    */
   copy(): Publish {
     const copy = new Publish();
+    copy.qos = this.qos;
+    copy.retain = this.retain;
+    copy.messageExpirySeconds = this.messageExpirySeconds;
+    copy.packetId = this.packetId;
     const { size } = this;
+    if (size >= LARGE_BYTES && this.#standsAlone) {
+      copy.#own(
+        this.bytes,
+        this.payloadStart - (size - this.payloadLength),
+        this.payloadStart,
+        this.end,
+      );
+      return copy;
+    }
     const isSmall = size <= SHARED_SIZE_MAXIMUM;
     if (isSmall && blockAt + size > BLOCK_BYTES) {
       block = new Uint8Array(BLOCK_BYTES);
@@ -199,11 +212,14 @@ export class Publish {
     const end = copyBytes(bytes, middle, this.bytes, this.payloadStart, this.end);
     if (isSmall) blockAt = end;
     copy.#own(bytes, start, middle, end);
-    copy.qos = this.qos;
-    copy.retain = this.retain;
-    copy.messageExpirySeconds = this.messageExpirySeconds;
-    copy.packetId = this.packetId;
     return copy;
+  }
+
+  /** It is nearly all of bytes that nobody else changes, its properties right before its payload. */
+  get #standsAlone(): boolean {
+    const isWhole = this.propertiesStart === this.propertiesEnd ||
+      this.propertyBytes === this.bytes && this.propertiesEnd === this.payloadStart;
+    return this.owned && isWhole && this.bytes.length - this.size < this.size / 8;
   }
 
   /** Moves a copy that shares a block into bytes of its own, so that it does not hold the block. */
@@ -248,6 +264,8 @@ export class Publish {
   }
 }
 
+/** From here on a message that came in bytes of its own stays in them. */
+const LARGE_BYTES = 16_384;
 /** Copies up to this size share blocks. */
 const SHARED_SIZE_MAXIMUM = 1024;
 const BLOCK_BYTES = 16_384;

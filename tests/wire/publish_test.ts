@@ -105,6 +105,42 @@ Deno.test("a copy outlives the bytes it was read from, together with others or a
   }));
 });
 
+Deno.test("a large message that came in bytes of its own stays in them, whole", () => {
+  const user = property(Id.UserProperty, ["k", "v"]);
+  const expiry = property(Id.MessageExpiryInterval, 9);
+  const rows: [version: Version, properties: Uint8Array, length: number, isShared: boolean][] = [
+    [4, concat(), 16_384, true],
+    [4, concat(), 16_383, false],
+    [5, concat(), 20_000, true],
+    [5, user, 20_000, true],
+    // Its properties stand elsewhere, without those that are not forwarded as they came.
+    [5, concat(expiry, user), 20_000, false],
+  ];
+  for (const [version, list, length, isShared] of rows) {
+    const payload = new Uint8Array(length).map((_, index) => index);
+    const bytes = publishPacket(version, { topic: "t", qos: 1, payload, properties: list });
+    for (const owned of [true, false]) {
+      const publish = new Publish();
+      publish.read(bytes, 0, bodyStartOf(bytes), bytes.length, version, properties);
+      publish.owned = owned;
+      const copy = publish.copy();
+      assert.equal(copy.bytes === bytes, owned && isShared, `${version} ${length} ${owned}`);
+      assert.deepEqual(copy.payload(), payload);
+      assert.deepEqual(copy.forwarded(), publish.forwarded());
+      assert.deepEqual([copy.qos, copy.size], [1, publish.size]);
+      copy.detach();
+      assert.deepEqual(copy.payload(), payload);
+    }
+  }
+  // A long topic would be held with it.
+  const topic = "t".repeat(10_000);
+  const bytes = publishPacket(4, { topic, payload: new Uint8Array(20_000) });
+  const publish = new Publish();
+  publish.read(bytes, 0, bodyStartOf(bytes), bytes.length, 4, properties);
+  publish.owned = true;
+  assert.notEqual(publish.copy().bytes, bytes);
+});
+
 Deno.test("a PUBLISH cut anywhere is an error or a shorter payload, never something else", () => {
   fc.assert(
     fc.property(message, fc.constantFrom<Version>(3, 4, 5), (fields, version) => {
