@@ -550,7 +550,6 @@ export class Broker implements Host {
     publisher: Session | null,
     message: StoredMessage | null = null,
   ): boolean {
-    this.backlog = null;
     this.#ports.observer?.published?.(publish, topic, publisher);
     return this.#messages.route(publish, topic, publisher, message);
   }

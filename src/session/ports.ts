@@ -249,8 +249,8 @@ export interface Host extends OutboxHost {
   congested(receiver: Connection): void;
   /** Counts the turns. */
   readonly turn: number;
-  /** The longest of the backlogs that the message routed last went to; null: it went to none. */
-  readonly backlog: Backlog | null;
+  /** The longest of the backlogs that messages went to since it was set to null; null: they went to none. */
+  backlog: Backlog | null;
   backlogBegins(backlog: Backlog): void;
   backlogEnds(backlog: Backlog): void;
   /** The message that is routed now went to a backlog that publishers wait for. */

@@ -116,6 +116,7 @@ export function takePublish(host: Host, connection: Connection, publish: Publish
   }
   const changes = host.journal.changes;
   if (publish.qos === 1) {
+    host.backlog = null;
     session.inbound?.forget(publish.packetId);
     const matched = deliver(host, session, publish, topic);
     const reason = matched ? Reason.Success : Reason.NoMatchingSubscribers;
@@ -185,10 +186,9 @@ export function receivePubrel(host: Host, connection: Connection, packetId: numb
   const session = connection.session!;
   const changes = host.journal.changes;
   const message = session.inbound?.release(packetId);
-  if (message !== undefined) {
-    routeReleased(host, session, message);
-    if (host.backlog !== null) connection.waitFor(host.backlog);
-  }
+  host.backlog = null;
+  if (message !== undefined) routeReleased(host, session, message);
+  if (host.backlog !== null) connection.waitFor(host.backlog);
   // An unknown identifier is completed as well: the client is to forget it.
   const kept = session.isRecorded || host.journal.changes !== changes;
   connection.acknowledge(PacketType.Pubcomp, packetId, Reason.Success, kept);

@@ -330,3 +330,18 @@ Deno.test("a waiting publisher that connects again gets what it sends again ackn
   assert.deepEqual(acknowledged(again), upTo(300 - TAKEN, TAKEN + 1));
   assert.equal(world.broker.counters.faults, 0);
 });
+
+Deno.test("what is not routed does not wait for the queue that another message went to", () => {
+  const { world, receiver, publisher } = scene();
+  world.broker.onControl("$CONTROL/test", () => {});
+  // By the broker itself, for which nobody waits.
+  for (let number = 0; number < 300; number++) {
+    world.broker.publishMessage({ topic: "t", payload: new Uint8Array(1), qos: 1 });
+  }
+  world.run();
+  assert.equal(takeAll(receiver).length, 300);
+  publisher.publish({ topic: "$CONTROL/test", payload: "x", qos: 1, packetId: 9 });
+  publisher.publish({ topic: "$CONTROL/test", payload: "x", qos: 2, packetId: 10 });
+  publisher.send(ack("pubrel", 10));
+  assert.deepEqual(publisher.receive().map(({ type }) => type), ["puback", "pubrec", "pubcomp"]);
+});
