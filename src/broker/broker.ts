@@ -410,6 +410,8 @@ export class Broker implements Host {
 
   backlogEnds(backlog: Backlog): void {
     this.#backlogs.delete(backlog);
+    // Nobody may wait for it any more.
+    if (this.backlog === backlog) this.backlog = null;
   }
 
   backlogged(backlog: Backlog): void {

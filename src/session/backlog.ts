@@ -72,7 +72,6 @@ export class Backlog {
 
   /** It has been long for so long that nobody waits any longer. */
   overdue(): void {
-    this.end();
     this.#queue.waitedEnough(!this.#isShort);
   }
 

@@ -33,7 +33,9 @@ export class ClientConnection extends Connection {
     }
     if (this.keepAliveMs === 0) return Infinity;
     // Whoever is not read cannot be told from the silent; its time begins anew when it is.
-    if (this.isSuspended || this.waitsForReceiver) return nowMs + this.keepAliveMs * 1.5;
+    if (this.isSuspended || this.waitsForReceiver || this.waitsForQueue) {
+      return nowMs + this.keepAliveMs * 1.5;
+    }
     const dueAtMs = this.lastPacketAtMs + this.keepAliveMs * 1.5;
     if (nowMs < dueAtMs) return dueAtMs;
     this.disconnect(Reason.KeepAliveTimeout);

@@ -151,6 +151,11 @@ export abstract class Connection implements HeldOutput {
       (paced.acks.length > PACED_MAXIMUM || paced.backlog.isNearlyFull);
   }
 
+  /** Is read no further until the queue of a receiver is shorter. */
+  protected get waitsForQueue(): boolean {
+    return this.waitsForItself && this.#paced !== null;
+  }
+
   /** What it publishes, or the next of it, waits: for receivers that are slower, or for its rate. */
   get isHeldBack(): boolean {
     return this.isConnected &&

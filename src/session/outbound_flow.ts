@@ -133,7 +133,7 @@ export class OutboundFlow implements LongQueue {
   }
 
   waitedEnough(isLong: boolean): void {
-    this.#backlog = null;
+    this.#endBacklog();
     if (isLong) this.#leftBehindUntilMs = this.#host.nowMs + LEFT_BEHIND_MS;
   }
 

@@ -345,3 +345,34 @@ Deno.test("what is not routed does not wait for the queue that another message w
   publisher.send(ack("pubrel", 10));
   assert.deepEqual(publisher.receive().map(({ type }) => type), ["puback", "pubrec", "pubcomp"]);
 });
+
+Deno.test("a publisher that is read no further for a queue is not taken for silent", () => {
+  const { world, receiver, publisher } = scene();
+  const { outbound } = world.broker.sessions.get("receiver")!;
+  const takeUntil = (queued: number) => {
+    while (outbound.queued > queued) assert.ok(take(receiver).length > 0);
+  };
+  publisher.send(numbered(0, 300));
+  const others = upTo(7).map((index) => world.connect(4, { clientId: `other ${index}` }));
+  for (const other of others) {
+    takeUntil(150);
+    other.send(numbered(0, 200));
+  }
+  world.connect(4, { clientId: "last" }).send(numbered(0, 200));
+  const waiting = world.connect(4, { clientId: "waiting", keepAliveSeconds: 1 });
+  waiting.send(numbered(0, 1));
+  assert.ok(waiting.isPaused);
+  // The receiver catches up again and again, and the others go on first.
+  let released = 0;
+  for (let step = 0; released === 0 && step < 10; step++) {
+    world.advanceMs(800);
+    takeUntil(120);
+    for (const other of others) {
+      const count = acknowledged(other).length;
+      if (count > 0) other.send(numbered(0, count));
+    }
+    waiting.expectOpen();
+    released = acknowledged(waiting).length;
+  }
+  assert.equal(released, 1);
+});
